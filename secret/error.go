@@ -1,0 +1,107 @@
+package secret
+
+import "strings"
+
+// Class tells failures apart by what a reader can do about them.
+type Class uint8
+
+// The classes of failures.
+const (
+	// BadReference: the request or reference is not legal; nothing was asked.
+	BadReference Class = iota + 1
+	// Undeclared: LARDER_DECLARED_ONLY is on and the name is not declared.
+	Undeclared
+	// NotFound: AWS has no such secret, version or parameter, or it is scheduled
+	// for deletion.
+	NotFound
+	// Denied: an IAM or KMS permission is missing.
+	Denied
+	// NotJSON: a field was asked for, and the value is not JSON.
+	NotJSON
+	// FieldMissing: the JSON value does not have the field.
+	FieldMissing
+	// Rejected: AWS refused the request for another reason that stays, such as an
+	// illegal version.
+	Rejected
+	// Throttled: AWS asks for fewer calls.
+	Throttled
+	// Unavailable: AWS answered with a server error, or could not be reached.
+	Unavailable
+	// Credentials: the function's credentials are missing, expired or refused.
+	Credentials
+	// Timeout: AWS did not answer in time.
+	Timeout
+	// BadAnswer: AWS answered something that cannot be read or lacks its fields.
+	BadAnswer
+	// Canceled: the call was given up by its owner. Never remembered as a failure
+	// of the secret.
+	Canceled
+)
+
+var classNames = [...]string{
+	BadReference: "BadReference", Undeclared: "Undeclared", NotFound: "NotFound", Denied: "AccessDenied",
+	NotJSON: "NotJSON", FieldMissing: "FieldMissing", Rejected: "Rejected", Throttled: "Throttled",
+	Unavailable: "Unavailable", Credentials: "Credentials", Timeout: "Timeout", BadAnswer: "BadAnswer",
+	Canceled: "Canceled",
+}
+
+// String returns the class as a stable word of letters.
+func (c Class) String() string {
+	if int(c) < len(classNames) && classNames[c] != "" {
+		return classNames[c]
+	}
+	return "Unknown"
+}
+
+// Transient reports whether the same request may succeed in a while without
+// anybody changing anything.
+func (c Class) Transient() bool {
+	switch c {
+	case Throttled, Unavailable, Credentials, Timeout, BadAnswer, Canceled:
+		return true
+	}
+	return false
+}
+
+// Error says why a secret cannot be had and what to do about it. It carries
+// texts of AWS only from parsed API errors, never a raw body.
+type Error struct {
+	// Class decides what happens next.
+	Class Class
+	// Code is AWS's error code; empty where the failure is not AWS's.
+	Code string
+	// Status is the HTTP status of AWS's answer; 0 where there was none.
+	Status int
+	// Message is AWS's message, or our own words.
+	Message string
+	// Action is the IAM action that is missing, such as "kms:Decrypt"; empty
+	// unless Class is Denied.
+	Action string
+	// Key is what was asked for; the zero Key where nothing was.
+	Key Key
+}
+
+// Word returns AWS's code, or the class where AWS said nothing: one stable word
+// for headers, logs and metrics.
+func (e *Error) Word() string {
+	if e.Code != "" {
+		return e.Code
+	}
+	return e.Class.String()
+}
+
+// Error names the reference, the Region, the code, and the action to allow.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.Key.ID != "" {
+		b.WriteString(e.Key.String() + " in " + e.Key.Region + ": ")
+	}
+	b.WriteString(e.Word())
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	if e.Action != "" {
+		b.WriteString(" (the function's role needs " + e.Action + ")")
+	}
+	return b.String()
+}

@@ -1,0 +1,26 @@
+package secret
+
+import "context"
+
+// Fetch asks AWS for keys, batched as it sees fit, and hands every outcome to
+// deliver as soon as it is known: exactly one Result for each key, from any
+// goroutine. It returns after the last one; when ctx ends early, the rest is
+// delivered with class Canceled.
+//
+// Outcomes are delivered one by one, not returned together, so that a reader of
+// one secret does not wait for the slowest call of a batch that it happens to
+// be in.
+type Fetch func(ctx context.Context, keys []Key, deliver func(Result))
+
+// Result is the outcome for one key: a Record or an Error.
+type Result struct {
+	// Key is what was asked for.
+	Key Key
+	// Record is AWS's answer, nil on failure.
+	Record *Record
+	// Err is why there is none, nil on success.
+	Err *Error
+	// Same are further keys that AWS's answer showed to mean the same thing, in the
+	// same Region; the first is the one by ARN. Empty on failure.
+	Same []Key
+}
