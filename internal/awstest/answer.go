@@ -1,0 +1,81 @@
+package awstest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+)
+
+// answer is what becomes of a call.
+type answer struct {
+	status int    // zero: nothing is sent, and the connection ends
+	code   string // the error's code
+	body   []byte
+	cut    bool // the body is sent up to cutAt
+	cutAt  int
+	hang   bool // the connection ends only with the context
+	reset  bool // the connection ends with a TCP RST
+}
+
+// refused is the answer that tells of an error. Of several, the first counts.
+func refused(err error) answer {
+	e, _ := errors.AsType[*apiError](err)
+	if e.status == 0 {
+		e.status = http.StatusBadRequest
+	}
+	return answer{status: e.status, code: e.code, body: e.body()}
+}
+
+// send writes the answer, or ends the connection as the answer says. The panic
+// is net/http's own way to end one without an answer; it is not logged.
+func (a answer) send(ctx context.Context, w http.ResponseWriter) {
+	if a.hang {
+		<-ctx.Done()
+	}
+	if a.reset {
+		reset(w)
+	}
+	if a.status == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", fmt.Sprint(len(a.body)))
+	w.Header().Set("X-Amzn-Requestid", requestID())
+	w.WriteHeader(a.status)
+	if !a.cut {
+		_, _ = w.Write(a.body) // a client that has left needs no answer
+		return
+	}
+	_, _ = w.Write(a.body[:a.cutAt])
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// reset closes the connection so that the kernel sends a RST: data that was
+// not delivered is dropped instead of sent. It returns where it cannot have
+// the connection, as with HTTP/2.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	raw := conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		raw = secure.NetConn()
+	}
+	if tcp, ok := raw.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = raw.Close()
+}
+
+// requestID is a random UUID, as the services send.
+func requestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:])
+	return formatUUID(b)
+}

@@ -1,0 +1,134 @@
+package awstest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Server is Secrets Manager and Parameter Store, in every Region. It is an
+// http.Handler and safe for concurrent use.
+type Server struct {
+	account string // the caller's, and the default of an entry
+	region  string // the default of an entry
+	targets map[string]string
+	ops     map[string]operation
+
+	// lifetime is the server's own and ends with Close; no caller's context
+	// is kept.
+	lifetime context.Context
+	end      context.CancelFunc
+
+	mu          sync.Mutex
+	accessKeyID string
+	credentials map[string]*credential // by access key id
+	secrets     map[string]*secret     // by the key of the entry
+	parameters  map[string]*parameter  // by the key of the entry
+	policy      *Policy
+	faults      []*queuedFault
+	calls       []Call
+	observers   []func(Call)
+}
+
+// Call is one request to the server, refused ones included.
+type Call struct {
+	// Time is when the request came.
+	Time time.Time
+	// Service is secretsmanager or ssm; empty where the request named neither.
+	Service string
+	// Action is like GetSecretValue; empty where the request named none.
+	Action string
+	// Region is that of the credential scope; empty where there was none.
+	Region string
+	// IDs are the secret ids, names, or the path, as the client wrote them.
+	IDs []string
+	// Status is the HTTP status of the answer; zero where none is sent.
+	Status int
+	// Code is the error code of the answer; empty where it is none.
+	Code string
+	// Fault is the kind of the fault that the call got: code, body, hang,
+	// reset, cut or delay; empty without one.
+	Fault string
+	// Duration is from Time until the answer was decided.
+	Duration time.Duration
+}
+
+// New makes a server. Its errors name the entry that is wrong, never a value.
+func New(cfg Config) (*Server, error) {
+	s := &Server{
+		account:     cmp.Or(cfg.Account, "123456789012"),
+		region:      cmp.Or(cfg.Region, "us-east-1"),
+		targets:     targets(),
+		ops:         operations(),
+		credentials: map[string]*credential{},
+		secrets:     map[string]*secret{},
+		parameters:  map[string]*parameter{},
+	}
+	s.lifetime, s.end = context.WithCancel(context.Background())
+	s.issueLocked(cfg.AccessKeyID, cfg.SecretAccessKey, cfg.SessionToken)
+	errs := []error{place{s.account, s.region, ""}.check(), s.SetPolicy(cfg.Policy)}
+	for _, key := range slices.Sorted(maps.Keys(cfg.Secrets)) {
+		errs = append(errs, s.SetSecret(key, cfg.Secrets[key]))
+	}
+	for _, key := range slices.Sorted(maps.Keys(cfg.Parameters)) {
+		errs = append(errs, s.SetParameter(key, cfg.Parameters[key]))
+	}
+	for i, fault := range cfg.Faults {
+		if err := s.AddFault(fault); err != nil {
+			errs = append(errs, fmt.Errorf("fault %d: %w", i+1, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends the calls that hang or are delayed, and those that come to such a
+// fault later. It does not wait for them: closing the HTTP server does.
+func (s *Server) Close() { s.end() }
+
+// SetPolicy replaces the caller's policy; nil allows everything. The policy is
+// the server's from then on and must not be changed.
+func (s *Server) SetPolicy(p *Policy) error {
+	if err := p.validate(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.policy = p
+	return nil
+}
+
+// Calls returns all calls so far, in the order in which their answers were
+// decided.
+func (s *Server) Calls() []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// Observe has f called for each further call, once its answer is decided and
+// in Calls, and before it is sent. A call that hangs is told when it begins to
+// hang. Several goroutines may call f at once.
+func (s *Server) Observe(f func(Call)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.observers = append(s.observers, f)
+}
+
+func (s *Server) record(c Call) {
+	s.mu.Lock()
+	s.calls = append(s.calls, c)
+	observers := slices.Clone(s.observers)
+	s.mu.Unlock()
+	for _, f := range observers {
+		f(c)
+	}
+}
