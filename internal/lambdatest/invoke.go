@@ -1,0 +1,189 @@
+package lambdatest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A Response is what the function answered to an invoke.
+type Response struct {
+	// RequestID is that of the invoke.
+	RequestID string
+	// Payload is the body that the runtime posted. It may hold secrets.
+	Payload []byte
+	// ContentType is the runtime's; empty if it sent none.
+	ContentType string
+	// Duration is the time from the start of the invoke to the response.
+	Duration time.Duration
+}
+
+// A Report tells how an invoke went that has ended.
+type Report struct {
+	// RequestID is that of the invoke; empty if there was none yet.
+	RequestID string
+	// Duration is the time from the start of the invoke until the runtime and
+	// all extensions subscribed to INVOKE had called next.
+	Duration time.Duration
+	// Responded is the time from the start to the response; zero if none came.
+	Responded time.Duration
+	// PostRuntime is how long extensions held the invoke after the runtime had
+	// called next: the platform's PostRuntimeExtensionsDuration.
+	PostRuntime time.Duration
+	// Err is why the environment was reset: an *InitError or *InvokeError, also
+	// when the failure came after a response that was good. Nil if it was not
+	// reset; an error of the function itself does not reset it.
+	Err error
+}
+
+// An invocation is one invoke under way.
+type invocation struct {
+	id       string
+	attempt  string // the Lambda-Runtime-Invocation-Id
+	trace    string
+	payload  []byte
+	start    time.Time
+	deadline time.Time
+	answered chan struct{} // closed when response and err are final
+
+	// Guarded by the sandbox's mutex until answered is closed.
+	response Response
+	err      error
+
+	// Guarded by the sandbox's mutex.
+	responded   time.Time // zero while there is no response
+	runtimeDone time.Time // zero until the runtime has called next
+	over        bool      // a response comes too late
+}
+
+func newInvocation(payload []byte, timeout time.Duration) *invocation {
+	now := time.Now()
+	var b [24]byte
+	rand.Read(b[:])
+	return &invocation{
+		id:       newUUID(),
+		attempt:  newUUID(),
+		trace:    fmt.Sprintf("Root=1-%08x-%x;Parent=%x;Sampled=0", now.Unix(), b[:12], b[12:20]),
+		payload:  payload,
+		start:    now,
+		deadline: now.Add(timeout),
+		answered: make(chan struct{}),
+	}
+}
+
+// Invoke runs the function once and returns as soon as the runtime has posted
+// its response, as the platform answers its client. The invoke itself ends
+// later: see Wait, which the next Invoke and Shutdown do by themselves.
+//
+// Where there is no environment, because init or the invoke before failed, init
+// is run first, within the function's timeout. An error is an *InvokeError or
+// *InitError if the function or its environment failed; after any but an error
+// of the function itself, the environment has been reset when Invoke returns.
+// It is the error of ctx if that ended before the response, which leaves no
+// environment, too.
+func (l *Lambda) Invoke(ctx context.Context, payload []byte) (Response, error) {
+	if err := l.acquire(ctx); err != nil {
+		return Response{}, err
+	}
+	inv := newInvocation(payload, l.cfg.Timeout)
+	// Once the client is answered its context has no say in the rest.
+	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	limited, cancelLimit := context.WithDeadlineCause(own, inv.deadline, errLimit)
+	detach := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	go func() {
+		defer l.release()
+		defer cancel(nil)
+		defer cancelLimit()
+		l.run(limited, inv)
+	}()
+	<-inv.answered
+	detach()
+	return inv.response, inv.err
+}
+
+// run does one invoke to its end, and resets the environment if it failed.
+func (l *Lambda) run(ctx context.Context, inv *invocation) {
+	l.mu.Lock()
+	s, closed := l.sandbox, l.closed
+	l.mu.Unlock()
+	var err error
+	switch {
+	case closed:
+		err = ErrClosed
+	case s == nil:
+		s, err = l.initSandbox(ctx, l.cfg.Timeout)
+	}
+	report := Report{RequestID: inv.id}
+	if err == nil {
+		if report, err = s.invoke(ctx, inv); err != nil {
+			l.reset(s, err)
+		}
+	}
+	report.Err = err
+	l.mu.Lock()
+	l.last = report
+	l.mu.Unlock()
+	if inv.responded.IsZero() { // the sandbox is done with inv
+		inv.err = err
+		close(inv.answered)
+	}
+}
+
+// invoke hands the invocation out and waits until everybody is done with it.
+// It fails with an *InvokeError or with why the caller gave up.
+func (s *sandbox) invoke(ctx context.Context, inv *invocation) (Report, error) {
+	s.mu.Lock()
+	s.invocation = inv
+	s.event = invokeEvent(inv, s.functionARN())
+	s.runtime.released = true
+	for _, e := range s.extensions {
+		e.released = e.invoke
+	}
+	s.rec.event(Event{Time: inv.start, Kind: InvokeStart, RequestID: inv.id})
+	s.changeLocked()
+	s.mu.Unlock()
+
+	err := s.until(ctx, func() bool {
+		for _, e := range s.extensions {
+			if e.holdsInvoke() {
+				return false
+			}
+		}
+		return !inv.runtimeDone.IsZero()
+	})
+	if errors.Is(err, errLimit) {
+		err = &Fault{
+			Type:    "Sandbox.Timeout",
+			Message: fmt.Sprintf("Task timed out after %.2f seconds", s.cfg.Timeout.Seconds()),
+		}
+	}
+	if fault := (*Fault)(nil); errors.As(err, &fault) {
+		failed := &InvokeError{Fault: *fault, RequestID: inv.id}
+		failed.Message = "RequestId: " + inv.id + " Error: " + fault.Message
+		err = failed
+	}
+	report := s.end(inv)
+	s.rec.event(Event{
+		Kind: InvokeEnd, RequestID: inv.id, Fault: faultOf(err),
+		Duration: report.Duration, PostRuntime: report.PostRuntime,
+	})
+	return report, err
+}
+
+// end takes no response to inv from here on, and sums it up.
+func (s *sandbox) end(inv *invocation) Report {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	inv.over = true
+	now := time.Now()
+	report := Report{RequestID: inv.id, Duration: now.Sub(inv.start)}
+	if !inv.responded.IsZero() {
+		report.Responded = inv.responded.Sub(inv.start)
+	}
+	if !inv.runtimeDone.IsZero() {
+		report.PostRuntime = now.Sub(inv.runtimeDone)
+	}
+	return report
+}
