@@ -1,0 +1,294 @@
+// Package timeline tells the story of a run of the local Lambda: what happened
+// when, and what it saved.
+package timeline
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"larder/internal/awstest"
+	"larder/internal/lambdatest"
+)
+
+// Input is what was observed in a run, in any order.
+type Input struct {
+	// Start is the zero of the timeline.
+	Start time.Time
+	// Events are the local Lambda's.
+	Events []lambdatest.Event
+	// Lines are those that the processes printed.
+	Lines []Line
+	// Raw shows all lines as they are, also those that the timeline understands.
+	Raw bool
+	// Command is the runtime's, as the user gave it.
+	Command string
+	// StandIn says whether Calls are all the calls that were made to AWS.
+	StandIn bool
+	// Calls are those made to the AWS stand-in.
+	Calls []awstest.Call
+	// Pages returns how many calls one read of a tree takes. Nil means one.
+	Pages func(ref string) int
+}
+
+// A Timeline is a run put in order.
+type Timeline struct {
+	// Entries are in the order of their time.
+	Entries []Entry
+	// Summary is of the whole run.
+	Summary Summary
+}
+
+// An Entry is one thing that happened.
+type Entry struct {
+	// At is the time since the start.
+	At time.Duration
+	// Source is an extension's name, "runtime", "lambda" or "aws".
+	Source string
+	// Text says what happened, in one line.
+	Text string
+	// Details are lines that belong to it, such as the reads of an invoke.
+	Details []string
+}
+
+// A Summary counts what was read and what that took.
+type Summary struct {
+	// Reads by their result. Reads that named nothing, such as those without a
+	// token, are in none of them.
+	Hits, Waits, Misses, Errors int
+	// StandIn says whether Calls is known.
+	StandIn bool
+	// Calls is the number of calls to AWS by action.
+	Calls map[string]int
+	// OneByOne is how many calls the same reads would have made without Larder:
+	// one a read, and for a tree one a page.
+	OneByOne int
+}
+
+const platform = "lambda"
+
+// builder collects entries by their time of day.
+type builder struct {
+	in      Input
+	entries []*placed
+	phases  []*phase // of init, then of each invoke, by their start
+	summary Summary
+}
+
+type placed struct {
+	Entry
+	time time.Time
+}
+
+// A phase is init or an invoke, with the reads that were served in it.
+type phase struct {
+	start time.Time
+	id    string       // the request id; empty for init
+	name  string       // "init" or "invoke 2"
+	reads map[read]int // how often
+	end   *placed      // the entry that tells of the reads
+}
+
+// A read is what a reader asked for and how it was served.
+type read struct{ ref, result string }
+
+// Build puts a run in order.
+func Build(in Input) *Timeline {
+	b := &builder{in: in, summary: Summary{StandIn: in.StandIn, Calls: map[string]int{}}}
+	b.findPhases()
+	for _, e := range in.Events {
+		b.event(e)
+	}
+	for _, l := range in.Lines {
+		b.line(l)
+	}
+	for _, c := range in.Calls {
+		b.call(c)
+	}
+	for _, p := range b.phases {
+		p.tell(b)
+	}
+	slices.SortStableFunc(b.entries, func(x, y *placed) int { return x.time.Compare(y.time) })
+	t := &Timeline{Summary: b.summary}
+	for _, e := range b.entries {
+		e.At = e.time.Sub(in.Start)
+		t.Entries = append(t.Entries, e.Entry)
+	}
+	return t
+}
+
+// findPhases goes first: a line may have been seen before the event that began
+// its phase.
+func (b *builder) findPhases() {
+	b.phases = []*phase{{name: "init"}}
+	for _, e := range b.in.Events {
+		if e.Kind == lambdatest.InvokeStart {
+			name := fmt.Sprintf("invoke %d", len(b.phases))
+			b.phases = append(b.phases, &phase{start: e.Time, id: e.RequestID, name: name})
+		}
+	}
+}
+
+func (b *builder) add(at time.Time, source, text string) *placed {
+	e := &placed{Entry: Entry{Source: source, Text: text}, time: at}
+	b.entries = append(b.entries, e)
+	return e
+}
+
+func (b *builder) event(e lambdatest.Event) {
+	phase := b.phases[0]
+	for _, p := range b.phases {
+		if p.id == e.RequestID {
+			phase = p
+		}
+	}
+	switch e.Kind {
+	case lambdatest.RuntimeStart:
+		b.add(e.Time, e.Source, "start "+b.in.Command)
+	case lambdatest.InitDone:
+		b.phases[0].end = b.add(e.Time, platform, "init done after "+millis(e.Duration))
+	case lambdatest.InitFailed:
+		b.phases[0].end = b.add(e.Time, platform, "init failed after "+millis(e.Duration)+": "+e.Fault.Error())
+	case lambdatest.InvokeStart:
+		b.add(e.Time, platform, phase.name)
+	case lambdatest.Responded:
+		phase.end = b.add(e.Time, e.Source, phase.name+" answered after "+millis(e.Duration))
+	case lambdatest.InvokeEnd:
+		b.invokeEnd(e, phase)
+	case lambdatest.Stop:
+		b.add(e.Time, platform, "shutdown, "+e.Reason)
+	case lambdatest.Left:
+		text := fmt.Sprintf("exit %d", e.Code)
+		if e.Signal != "" {
+			text = "ended by signal: " + e.Signal
+		}
+		b.add(e.Time, e.Source, text)
+	default: // spawn, register, next
+		b.add(e.Time, e.Source, string(e.Kind))
+	}
+}
+
+// invokeEnd tells of the end of an invoke only where that is news: where the
+// invoke failed, or extensions held it for longer than the runtime.
+func (b *builder) invokeEnd(e lambdatest.Event, phase *phase) {
+	switch {
+	case e.Fault != nil:
+		failed := b.add(e.Time, platform, phase.name+" failed after "+millis(e.Duration)+": "+e.Fault.Error())
+		if phase.end == nil {
+			phase.end = failed
+		}
+	case e.PostRuntime >= time.Millisecond:
+		b.add(e.Time, platform, phase.name+" held by extensions for "+millis(e.PostRuntime))
+	}
+}
+
+// line places a line of Larder's log under what it tells, and any other as it is.
+func (b *builder) line(l Line) {
+	r, ok := record{}, false
+	if l.Source != "runtime" {
+		r, ok = parse(l.Text)
+	}
+	if !ok || b.in.Raw {
+		b.add(l.Time, l.Source, "| "+string(l.Text))
+	}
+	switch {
+	case !ok:
+	case r.loud():
+		b.add(r.time, l.Source, r.text())
+	case r.msg == "listening":
+		b.add(r.time, l.Source, "listen on "+r.known.Address)
+	case r.msg == "prefetch done":
+		b.add(r.time, l.Source, fmt.Sprintf("prefetch done: %d of %d fetched with %s, %.1f ms",
+			r.known.Fetched, r.known.Declared, count(r.known.Calls, "AWS call"), r.known.Millis))
+	}
+	if ok && r.msg == "read" && r.known.Ref != "" {
+		b.read(r)
+	}
+}
+
+// read counts a read in the phase of its time.
+func (b *builder) read(r record) {
+	of := b.phases[0]
+	for _, p := range b.phases[1:] {
+		if !p.start.After(r.time) {
+			of = p
+		}
+	}
+	if of.reads == nil {
+		of.reads = map[read]int{}
+	}
+	of.reads[read{r.known.Ref, r.known.Result}]++
+	switch r.known.Result {
+	case "hit":
+		b.summary.Hits++
+	case "wait":
+		b.summary.Waits++
+	case "miss":
+		b.summary.Misses++
+	default:
+		b.summary.Errors++
+	}
+	b.summary.OneByOne += b.pages(r.known.Ref)
+}
+
+func (b *builder) pages(ref string) int {
+	name, _, _ := strings.Cut(ref, "?")
+	name, _, _ = strings.Cut(name, "#")
+	if b.in.Pages == nil || !strings.HasSuffix(name, "*") {
+		return 1
+	}
+	return b.in.Pages(ref)
+}
+
+// tell adds the reads of the phase to the entry that ends it.
+func (p *phase) tell(b *builder) {
+	if p.end == nil {
+		return
+	}
+	for _, result := range []struct{ name, words string }{
+		{"hit", "hit:"}, {"wait", "waited for:"}, {"miss", "missed:"}, {"error", "failed:"},
+	} {
+		var list []string
+		for r, n := range p.reads {
+			switch {
+			case r.result != result.name:
+			case n > 1:
+				list = append(list, fmt.Sprintf("%s ×%d", r.ref, n))
+			default:
+				list = append(list, r.ref)
+			}
+		}
+		if len(list) == 0 {
+			continue
+		}
+		slices.Sort(list)
+		p.end.Details = append(p.end.Details, result.words+" "+strings.Join(list, ", "))
+	}
+}
+
+func (b *builder) call(c awstest.Call) {
+	action := cmp.Or(c.Action, "unknown call")
+	b.summary.Calls[action]++
+	text := action
+	if len(c.IDs) > 0 {
+		text += " " + strings.Join(c.IDs, ", ")
+	}
+	if c.Code != "" {
+		text += ": " + c.Code
+	}
+	b.add(c.Time, "aws", text)
+}
+
+func millis(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+}
+
+// count returns "1 call" or "2 calls".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}

@@ -1,0 +1,184 @@
+package timeline_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"larder/cmd/larder-local/internal/timeline"
+	"larder/internal/awstest"
+	"larder/internal/lambdatest"
+)
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// at returns the time so many milliseconds after the start.
+func at(ms float64) time.Time {
+	return start.Add(time.Duration(ms * float64(time.Millisecond)))
+}
+
+// logged is a line of Larder's log, seen later than it was written.
+func logged(ms float64, level, msg, attrs string) timeline.Line {
+	text := fmt.Sprintf(`{"time":%q,"level":%q,"msg":%q%s}`, at(ms).Format(time.RFC3339Nano), level, msg, attrs)
+	return timeline.Line{Time: at(ms + 500), Source: "larder", Text: []byte(text)}
+}
+
+func read(ms float64, ref, result string) timeline.Line {
+	return logged(ms, "DEBUG", "read", fmt.Sprintf(`,"path":"/value","ref":%q,"result":%q,"status":200,"ms":0.1`, ref, result))
+}
+
+func render(t *testing.T, in timeline.Input) string {
+	t.Helper()
+	in.Start = start
+	var out strings.Builder
+	if err := timeline.Build(in).WriteText(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// check compares line by line, without regard to trailing spaces.
+func check(t *testing.T, got, want string) {
+	t.Helper()
+	g, w := strings.Split(got, "\n"), strings.Split(strings.TrimPrefix(want, "\n"), "\n")
+	for i := range max(len(g), len(w)) {
+		var a, b string
+		if i < len(g) {
+			a = strings.TrimRight(g[i], " ")
+		}
+		if i < len(w) {
+			b = w[i]
+		}
+		if a != b {
+			t.Errorf("line %d:\n got %q\nwant %q", i+1, a, b)
+		}
+	}
+}
+
+func TestWholeRun(t *testing.T) {
+	t.Parallel()
+	got := render(t, timeline.Input{
+		Command: "python bootstrap",
+		StandIn: true,
+		Pages:   func(string) int { return 3 },
+		Events: []lambdatest.Event{
+			{Time: at(0.5), Kind: lambdatest.Spawn, Source: "larder"},
+			{Time: at(4), Kind: lambdatest.Register, Source: "larder"},
+			{Time: at(5), Kind: lambdatest.RuntimeStart, Source: "runtime"},
+			{Time: at(13), Kind: lambdatest.Next, Source: "larder"},
+			{Time: at(60), Kind: lambdatest.Next, Source: "runtime"},
+			{Time: at(60), Kind: lambdatest.InitDone, Duration: 60 * time.Millisecond},
+			{Time: at(61), Kind: lambdatest.InvokeStart, RequestID: "a"},
+			{Time: at(63), Kind: lambdatest.Responded, Source: "runtime", RequestID: "a", Duration: 2040 * time.Microsecond},
+			{Time: at(64), Kind: lambdatest.InvokeEnd, RequestID: "a", Duration: 3 * time.Millisecond, PostRuntime: 100 * time.Microsecond},
+			{Time: at(71), Kind: lambdatest.InvokeStart, RequestID: "b"},
+			{Time: at(72), Kind: lambdatest.Responded, Source: "runtime", RequestID: "b", Duration: time.Millisecond},
+			{Time: at(80), Kind: lambdatest.InvokeEnd, RequestID: "b", Duration: 9 * time.Millisecond, PostRuntime: 7 * time.Millisecond},
+			{Time: at(90), Kind: lambdatest.Stop, Reason: "spindown"},
+			{Time: at(91), Kind: lambdatest.Left, Source: "runtime", Code: -1, Signal: "killed"},
+			{Time: at(1234.56), Kind: lambdatest.Left, Source: "larder"},
+		},
+		Lines: []timeline.Line{
+			logged(3, "DEBUG", "listening", `,"addr":"127.0.0.1:2773"`),
+			logged(4.1, "DEBUG", "registered", ``),
+			read(12, "secretsmanager://x", "wait"),
+			logged(12.5, "INFO", "prefetch done", `,"declared":5,"fetched":4,"calls":1,"ms":7.31`),
+			read(62, "ssm:///p/*", "hit"),
+			read(62.1, "secretsmanager://x#f", "hit"),
+			read(62.2, "secretsmanager://x#f", "hit"),
+			read(71.5, "ssm:///q", "miss"),
+			read(71.6, "ssm:///r", "error"),
+			read(71.7, "", "error"),
+			logged(92, "INFO", "shutdown", `,"reason":"spindown"`),
+		},
+		Calls: []awstest.Call{
+			{Time: at(6), Action: "BatchGetSecretValue", IDs: []string{"x", "y"}, Status: 200},
+			{Time: at(71.4), Action: "GetParameter", IDs: []string{"/q"}, Status: 200},
+			{Time: at(71.55), Action: "GetParameter", IDs: []string{"/r"}, Status: 400, Code: "ParameterNotFound"},
+		},
+	})
+	check(t, got, `
+       ms  source   event
+      0.5  larder   spawn
+      3.0  larder   listen on 127.0.0.1:2773
+      4.0  larder   register
+      5.0  runtime  start python bootstrap
+      6.0  aws      BatchGetSecretValue x, y
+     12.5  larder   prefetch done: 4 of 5 fetched with 1 AWS call, 7.3 ms
+     13.0  larder   next
+     60.0  runtime  next
+     60.0  lambda   init done after 60.0 ms
+                      waited for: secretsmanager://x
+     61.0  lambda   invoke 1
+     63.0  runtime  invoke 1 answered after 2.0 ms
+                      hit: secretsmanager://x#f ×2, ssm:///p/*
+     71.0  lambda   invoke 2
+     71.4  aws      GetParameter /q
+     71.5  aws      GetParameter /r: ParameterNotFound
+     72.0  runtime  invoke 2 answered after 1.0 ms
+                      missed: ssm:///q
+                      failed: ssm:///r
+     80.0  lambda   invoke 2 held by extensions for 7.0 ms
+     90.0  lambda   shutdown, spindown
+     91.0  runtime  ended by signal: killed
+   1234.6  larder   exit 0
+
+6 reads: 3 hits, 1 waited for, 1 miss, 1 failed
+3 AWS calls (BatchGetSecretValue 1, GetParameter 2); these reads one by one: 8
+`)
+}
+
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	got := render(t, timeline.Input{Events: []lambdatest.Event{
+		{Time: at(1), Kind: lambdatest.InitFailed, Duration: time.Millisecond, Fault: &lambdatest.Fault{
+			Type: "Extension.InitError", Message: "exit status 1", Source: "larder",
+			ReportedType: "Extension.ConfigInvalid", ReportedMessage: "LARDER_X"}},
+		{Time: at(2), Kind: lambdatest.InvokeStart, RequestID: "a"},
+		{Time: at(3), Kind: lambdatest.InvokeEnd, RequestID: "a", Duration: time.Millisecond, Fault: &lambdatest.Fault{
+			Type: "Sandbox.Timeout", Message: "Task timed out"}},
+	}})
+	check(t, got, `
+       ms  source  event
+      1.0  lambda  init failed after 1.0 ms: Extension.InitError of larder: exit status 1 (it reported Extension.ConfigInvalid: LARDER_X)
+      2.0  lambda  invoke 1
+      3.0  lambda  invoke 1 failed after 1.0 ms: Sandbox.Timeout: Task timed out
+
+0 reads: 0 hits, 0 waited for, 0 misses
+`)
+}
+
+// Warnings and errors are shown in full, other programs' lines as they are.
+func TestLines(t *testing.T) {
+	t.Parallel()
+	lines := []timeline.Line{
+		logged(1, "WARN", "setting", `,"problem":"a \"b\"","count":3,"list":{"x":[1]}`),
+		logged(2, "ERROR", "missing", ``),
+		logged(3, "INFO", "something new", `,"a":1`),
+		{Time: at(4), Source: "larder", Text: []byte("panic: \x1b[31mred\x00")},
+		{Time: at(5), Source: "larder", Text: []byte(`{"_aws":{},"reads":1}`)},
+		{Time: at(6), Source: "larder", Text: []byte(`{"time":"2026-03-01T12:00:00Z","level":"WARN","msg":"cut`)},
+		{Time: at(7), Source: "runtime", Text: []byte(`{"time":"2026-03-01T12:00:00Z","level":"WARN","msg":"the function's own"}`)},
+	}
+	const quiet = `
+       ms  source   event
+      1.0  larder   WARN: setting problem="a \"b\"" count=3 list={"x":[1]}
+      2.0  larder   ERROR: missing
+      4.0  larder   | panic: �[31mred�
+      5.0  larder   | {"_aws":{},"reads":1}
+      6.0  larder   | {"time":"2026-03-01T12:00:00Z","level":"WARN","msg":"cut
+      7.0  runtime  | {"time":"2026-03-01T12:00:00Z","level":"WARN","msg":"the function's own"}
+
+0 reads: 0 hits, 0 waited for, 0 misses
+`
+	check(t, render(t, timeline.Input{Lines: lines}), quiet)
+
+	raw := render(t, timeline.Input{Lines: lines, Raw: true})
+	for _, l := range lines {
+		text := strings.NewReplacer("\x1b", "�", "\x00", "�").Replace(string(l.Text))
+		if !strings.Contains(raw, "| "+text+"\n") {
+			t.Errorf("with Raw, %q is not in\n%s", text, raw)
+		}
+	}
+}

@@ -1,0 +1,307 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// The function and the extension of these tests are this test binary once more.
+const roleVariable = "LARDER_LOCAL_ROLE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(roleVariable) != "" {
+		if len(os.Args) == 1 {
+			syscall.Exit(extension()) // os.Exit takes a second with the race detector
+		}
+		function(os.Args[1])
+	}
+	os.Exit(m.Run())
+}
+
+// extension logs as Larder does. It leaves with what EXIT says.
+func extension() int {
+	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log.Debug("listening", "addr", "127.0.0.1:"+os.Getenv("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"))
+	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2020-01-01/extension"
+	response := request("POST", api+"/register", `{"events":["INVOKE","SHUTDOWN"]}`, "Lambda-Extension-Name", filepath.Base(os.Args[0]))
+	id := response.Header.Get("Lambda-Extension-Identifier")
+	log.Info("prefetch done", "declared", 2, "fetched", 2, "calls", 1, "ms", 1.5)
+	log.Debug("read", "ref", "ssm:///a/tree/*", "result", "wait")
+	for {
+		response := request("GET", api+"/event/next", "", "Lambda-Extension-Identifier", id)
+		var event struct{ EventType string }
+		if err := json.NewDecoder(response.Body).Decode(&event); err != nil {
+			return 99
+		}
+		if event.EventType == "SHUTDOWN" {
+			code := 0
+			fmt.Sscan(os.Getenv("EXIT"), &code)
+			return code
+		}
+		log.Debug("read", "ref", "ssm:///a/tree/*", "result", "hit")
+	}
+}
+
+// function answers with its event, or with an error if that is null.
+func function(mode string) {
+	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime"
+	fmt.Println("hello from", os.Getenv("_HANDLER"), os.Getenv("WHO"))
+	if addr, ok := strings.CutPrefix(mode, "hang "); ok {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Read(make([]byte, 1)) // until the test has gone
+		}
+		os.Exit(97)
+	}
+	if mode == "broken" {
+		request("POST", api+"/init/error", `{"errorMessage":"no module"}`, "Lambda-Runtime-Function-Error-Type", "Runtime.ImportModuleError")
+		syscall.Exit(1)
+	}
+	for {
+		response := request("GET", api+"/invocation/next", "")
+		event, _ := io.ReadAll(response.Body)
+		invocation := api + "/invocation/" + response.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		if string(event) == "null" {
+			request("POST", invocation+"/error", `{"errorMessage":"event is null"}`, "Lambda-Runtime-Function-Error-Type", "Function.NullEvent")
+		} else {
+			request("POST", invocation+"/response", fmt.Sprintf(`{"CANARY":%s}`, event))
+		}
+	}
+}
+
+func request(method, url, body string, header ...string) *http.Response {
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		panic(err)
+	}
+	if len(header) > 0 {
+		r.Header.Set(header[0], header[1])
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		os.Exit(98) // the local Lambda has gone
+	}
+	return response
+}
+
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// layer returns a folder with the extension of this file.
+func layer(t *testing.T) (dir, self string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "extensions"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(dir, "extensions", "larder")); err != nil {
+		t.Fatal(err)
+	}
+	return dir, self
+}
+
+// larderLocal runs the program with the layer and function of this file.
+func larderLocal(t *testing.T, mode string, flags ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	dir, self := layer(t)
+	args := slices.Concat([]string{"run", "--layer", dir, "--env", roleVariable + "=1", "--timeout", "20s"}, flags, []string{"--", self, mode})
+	var out, err bytes.Buffer
+	code = run(t.Context(), args, &out, &err)
+	return code, out.String(), err.String()
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	parameters := "parameters:\n  /a/trees: {value: x}\n"
+	for i := range 11 { // one more than a page has
+		parameters += fmt.Sprintf("  /a/tree/%d: {value: x}\n", i)
+	}
+	secrets := write(t, "secrets.yaml", parameters)
+	responses := filepath.Join(t.TempDir(), "responses")
+	code, stdout, stderr := larderLocal(t, "echo",
+		"--secrets", secrets, "--port", "4711", "--handler", "a.b", "--responses", responses,
+		"--events", write(t, "events", "{\"n\":1}\n\n{\"n\":2}\n"),
+		"--env-file", write(t, "env", "# comment\nWHO=file\n"), "--env", "WHO=flag")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+	for _, want := range []string{
+		"larder   spawn", "larder   listen on 127.0.0.1:4711", "larder   register", "runtime  start ",
+		"larder   prefetch done: 2 of 2 fetched with 1 AWS call, 1.5 ms", "runtime  | hello from a.b flag",
+		"lambda   init done after", "waited for: ssm:///a/tree/*", "runtime  invoke 3 answered after", "hit: ssm:///a/tree/*",
+		"lambda   shutdown, spindown", "larder   exit 0",
+		"4 reads: 3 hits, 1 waited for, 0 misses", "0 AWS calls; these reads one by one: 8",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("stdout lacks %q:\n%s", want, stdout)
+		}
+	}
+	if strings.Contains(stdout, "CANARY") {
+		t.Errorf("a response is in the output:\n%s", stdout)
+	}
+	got, err := os.ReadFile(responses)
+	if want := "{\"CANARY\":{\"n\":1}}\n{\"CANARY\":{\"n\":2}}\n{\"CANARY\":{\"n\":1}}\n"; err != nil || string(got) != want {
+		t.Errorf("responses = %q (%v), want %q", got, err, want)
+	}
+	if info, err := os.Stat(responses); err != nil || info.Mode() != 0o600 {
+		t.Errorf("responses have mode %v (%v), want 0600", info.Mode(), err)
+	}
+}
+
+func TestRunFails(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, mode string
+		flags      []string
+		want       []string
+	}{
+		{"init", "broken", nil, []string{"Runtime.ImportModuleError", "no module"}},
+		{"invoke", "echo", []string{"--event", "null", "--invoke", "1"}, []string{"Function.NullEvent", "event is null"}},
+		{"extension's exit code", "echo", []string{"--env", "EXIT=3"}, []string{"extension larder exited with 3"}},
+		{"secrets", "echo", []string{"--secrets", "/no/such/file"}, []string{"--secrets", "/no/such/file"}},
+		{"layer", "echo", []string{"--layer", "/no/such/file"}, []string{"--layer", "/no/such/file"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			code, _, stderr := larderLocal(t, test.mode, test.flags...)
+			if code != 1 {
+				t.Errorf("exit code %d, want 1", code)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("stderr = %q, want %q in it", stderr, want)
+				}
+			}
+		})
+	}
+}
+
+// An interrupt ends everything, and what happened so far is told.
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	left := make(chan error, 1)
+	go func() {
+		conn, err := listener.Accept()
+		cancel()
+		if err == nil {
+			_, err = conn.Read(make([]byte, 1)) // until the function has gone
+		}
+		left <- err
+	}()
+	dir, self := layer(t)
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, []string{"run", "--layer", dir, "--env", roleVariable + "=1", "--", self, "hang " + listener.Addr().String()}, &stdout, &stderr)
+	if code != 1 || stderr.String() != "larder-local: interrupted\n" {
+		t.Errorf("exit code %d, stderr %q, want 1 and interrupted", code, stderr.String())
+	}
+	for _, want := range []string{"larder   register", "runtime  ended by signal: killed", "larder   ended by signal: killed"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("stdout lacks %q:\n%s", want, &stdout)
+		}
+	}
+	if err := <-left; !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the function's connection ended with %v", err)
+	}
+}
+
+func TestMisuse(t *testing.T) {
+	t.Parallel()
+	bad := write(t, "bad", "A=1\nsecret-without-a-name\n")
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{nil, "one command"},
+		{[]string{"start"}, "one command"},
+		{[]string{"run"}, "no command"},
+		{[]string{"run", "--nonsense", "--", "x"}, "-nonsense"},
+		{[]string{"run", "--invoke", "-1", "--", "x"}, "--invoke"},
+		{[]string{"run", "--timeout", "0s", "--", "x"}, "--timeout"},
+		{[]string{"run", "--memory", "0", "--", "x"}, "--memory"},
+		{[]string{"run", "--port", "-1", "--", "x"}, "--port"},
+		{[]string{"run", "--event", "{", "--", "x"}, "--event"},
+		{[]string{"run", "--event", "{}", "--events", bad, "--", "x"}, "--events"},
+		{[]string{"run", "--events", bad, "--", "x"}, "line 1: not JSON"},
+		{[]string{"run", "--events", write(t, "empty", "\n"), "--", "x"}, "no events"},
+		{[]string{"run", "--env", "secret-without-a-name", "--", "x"}, "NAME=value"},
+		{[]string{"run", "--env-file", bad, "--", "x"}, "line 2: not of the form NAME=value"},
+		{[]string{"run", "--env-file", "/no/such/file", "--", "x"}, "/no/such/file"},
+	}
+	for _, test := range tests {
+		var stdout, stderr bytes.Buffer
+		if code := run(t.Context(), test.args, &stdout, &stderr); code != 2 {
+			t.Errorf("run(%q) = %d, want 2", test.args, code)
+		}
+		if !strings.Contains(stderr.String(), test.want) || stdout.Len() > 0 {
+			t.Errorf("run(%q) wrote %q and %q, want %q on stderr", test.args, &stdout, &stderr, test.want)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	o, err := parse([]string{"run", "--events", write(t, "events", strings.Repeat("1\n", 5)), "cmd", "--flag"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.invokes != 5 || o.port != -1 || !slices.Equal(o.command, []string{"cmd", "--flag"}) {
+		t.Errorf("parse = %+v", o)
+	}
+	var help bytes.Buffer
+	for _, args := range [][]string{{"-h"}, {"run", "--help"}} {
+		help.Reset()
+		if _, err := parse(args, &help); !errors.Is(err, flag.ErrHelp) || !strings.Contains(help.String(), "-init-timeout") {
+			t.Errorf("parse(%q) = %v and printed %q", args, err, &help)
+		}
+	}
+}
+
+// --port 0 is a port of its own; without the flag the extension has its default.
+func TestPort(t *testing.T) {
+	t.Parallel()
+	for port, want := range map[int]string{-1: "", 0: "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=", 4711: "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=4711"} {
+		env, err := (&session{options: options{port: port}}).env()
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(env, func(s string) bool { return strings.HasPrefix(s, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT") })
+		switch {
+		case want == "" && i >= 0, want != "" && (i < 0 || !strings.HasPrefix(env[i], want)):
+			t.Errorf("port %d: env = %q, want %q", port, env, want)
+		case port == 0 && slices.Contains([]string{want, want + "0"}, env[i]):
+			t.Errorf("port 0 stayed %q", env[i])
+		}
+	}
+}

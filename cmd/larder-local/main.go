@@ -1,0 +1,17 @@
+// Larder-local runs a Lambda function with its layers on this machine: a local
+// Lambda, and an AWS stand-in that serves secrets and parameters from a file.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
