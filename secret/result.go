@@ -21,6 +21,8 @@ type Result struct {
 	// Err is why there is none, nil on success.
 	Err *Error
 	// Same are further keys that AWS's answer showed to mean the same thing, in the
-	// same Region; the first is the one by ARN. Empty on failure.
+	// same Region, never Key itself. The first is the one by ARN, unless that is
+	// Key: then it is, of a plain parameter, the ARN with the other decrypt flag.
+	// Empty on failure.
 	Same []Key
 }

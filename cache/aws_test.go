@@ -1,0 +1,162 @@
+package cache_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"larder/cache"
+	"larder/secret"
+)
+
+// clock is a Clock whose two readings the test moves apart.
+type clock struct {
+	mu  sync.Mutex
+	now cache.Instant
+}
+
+func (c *clock) Now() cache.Instant {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) step(wall, mono time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now.Wall = c.now.Wall.Add(wall)
+	c.now.Mono += mono
+}
+
+// tick moves both readings.
+func (c *clock) tick(d time.Duration) { c.step(d, d) }
+
+// aws is a Fetch that the test answers, or that answers at once by reply. It
+// holds the cache to its side of the contract.
+type aws struct {
+	t     *testing.T
+	clock *clock
+	reply func(secret.Key) secret.Result // nil: the test answers
+
+	mu      sync.Mutex
+	calls   []*call
+	running map[secret.Key]int
+}
+
+// call is one Fetch.
+type call struct {
+	began   cache.Instant
+	ctx     context.Context
+	keys    []secret.Key
+	deliver func(secret.Result) // as Fetch got it, and counted
+
+	mu   sync.Mutex
+	left []secret.Key // to be answered
+	end  chan struct{}
+}
+
+func (a *aws) Fetch(ctx context.Context, keys []secret.Key, deliver func(secret.Result)) {
+	c := a.begin(ctx, keys, deliver)
+	if a.reply != nil {
+		for _, k := range keys {
+			c.answer(a.reply(k))
+		}
+	}
+	select {
+	case <-c.end:
+	case <-ctx.Done():
+		for _, k := range c.unanswered() {
+			c.answer(failed(k, secret.Canceled))
+		}
+	}
+}
+
+func (a *aws) begin(ctx context.Context, keys []secret.Key, deliver func(secret.Result)) *call {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := &call{began: a.clock.Now(), ctx: ctx, keys: keys, left: slices.Clone(keys), end: make(chan struct{})}
+	c.deliver = func(r secret.Result) {
+		a.mu.Lock()
+		a.running[r.Key]--
+		a.mu.Unlock()
+		deliver(r)
+	}
+	a.calls = append(a.calls, c)
+	if len(keys) == 0 {
+		a.t.Error("Fetch of no keys")
+	}
+	for i, k := range keys {
+		if slices.Contains(keys[:i], k) {
+			a.t.Errorf("Fetch of %v twice in one call", k)
+		}
+		a.running[k]++
+		if a.running[k] > 2 {
+			a.t.Errorf("%d calls for %v are under way; one ordinary and one forced may be", a.running[k], k)
+		}
+	}
+	return c
+}
+
+// count returns how many calls have begun.
+func (a *aws) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.calls)
+}
+
+// call returns the nth call, from 0, which must have begun.
+func (a *aws) call(n int) *call {
+	a.t.Helper()
+	synctest.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n >= len(a.calls) {
+		a.t.Fatalf("%d calls were made, want more than %d", len(a.calls), n)
+	}
+	return a.calls[n]
+}
+
+// answer delivers r; a key's first answer counts. The last one ends the call.
+func (c *call) answer(r secret.Result) {
+	c.mu.Lock()
+	i := slices.Index(c.left, r.Key)
+	if i >= 0 {
+		c.left = slices.Delete(c.left, i, i+1)
+	}
+	last := len(c.left) == 0
+	c.mu.Unlock()
+	if i < 0 {
+		return
+	}
+	c.deliver(r)
+	if last {
+		close(c.end)
+	}
+}
+
+func (c *call) unanswered() []secret.Key {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.left)
+}
+
+// replies answers every key by its current result; keys without one are not
+// found. It may be changed between reads.
+type replies map[secret.Key]secret.Result
+
+func (r replies) reply(key secret.Key) secret.Result {
+	if result, ok := r[key]; ok {
+		result.Key = key
+		return result
+	}
+	return failed(key, secret.NotFound)
+}
+
+func (r replies) set(results ...secret.Result) {
+	for _, result := range results {
+		r[result.Key] = result
+	}
+}

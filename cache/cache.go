@@ -1,0 +1,212 @@
+// Package cache keeps what AWS answered for as long as it is fresh. It decides
+// when a read is served from memory, when it waits and for which call, and what
+// an outcome changes. It knows nothing of AWS or HTTP: it is given a Fetch and a
+// clock.
+package cache
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"larder/secret"
+)
+
+// Config is what a cache needs.
+type Config struct {
+	// Fetch asks AWS. Required.
+	Fetch secret.Fetch
+	// Clock tells the time; nil means the machine's.
+	Clock Clock
+	// TTL is how long a record of each service is fresh. A service that is not in
+	// the map, or has 0, is not cached.
+	TTL map[secret.Service]time.Duration
+	// Entries bounds the number of entries; 0 means that nothing is cached.
+	Entries int
+	// Bytes bounds the sum of the entries' sizes; a record that is larger than the
+	// bound is served and not kept.
+	Bytes int
+	// Declared are the keys that the function declares. Their entries are never
+	// evicted; they count towards both bounds, and may exceed them.
+	Declared map[secret.Key]Declaration
+}
+
+// Declaration is what the function says about a key that it declares.
+type Declaration struct {
+	// TTL replaces the service's TTL if HasTTL is set.
+	TTL    time.Duration
+	HasTTL bool
+	// Optional keeps the key's absence for the TTL, as if it were a value.
+	Optional bool
+}
+
+// Cache is safe for use by many goroutines. No lock is held while AWS is asked.
+type Cache struct {
+	config Config
+	clock  Clock
+	root   context.Context // of every call; ended by Close
+	stop   context.CancelFunc
+	calls  sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	index   map[secret.Key]*entry // every key that leads to an entry
+	recent  *simplelru.LRU[*entry, struct{}]
+	entries int // in the index, pinned ones included
+	bytes   int // their sizes
+	pinned  int // the sizes of the pinned ones
+	flights map[secret.Key]*underWay
+	lastSeq uint64
+}
+
+// New returns an empty cache. Close must be called when it is no longer needed.
+func New(config Config) *Cache {
+	clock := config.Clock
+	if clock == nil {
+		clock = SystemClock()
+	}
+	root, stop := context.WithCancel(context.Background())
+	return &Cache{
+		config:  config,
+		clock:   clock,
+		root:    root,
+		stop:    stop,
+		index:   make(map[secret.Key]*entry),
+		recent:  newRecent(),
+		flights: make(map[secret.Key]*underWay),
+	}
+}
+
+// How tells where an answer came from.
+type How uint8
+
+// The ways to an answer.
+const (
+	Hit  How = iota + 1 // from memory
+	Wait                // from a call that was already under way
+	Miss                // from a call that this read started
+)
+
+// String returns hit, wait or miss.
+func (h How) String() string {
+	switch h {
+	case Hit:
+		return "hit"
+	case Wait:
+		return "wait"
+	case Miss:
+		return "miss"
+	}
+	return "none"
+}
+
+// Answer is what a read gets.
+type Answer struct {
+	// Record is what AWS said; nil with an error.
+	Record *secret.Record
+	// Age is the time since AWS was asked.
+	Age time.Duration
+	// How tells where the answer came from, also for an error.
+	How How
+}
+
+// Get returns what key names: from memory while that is fresh, else from a call
+// to AWS, of which there is at most one for a key however many ask. With force it
+// is answered by a call that began after Get did.
+//
+// A call is detached from the reader that started it: ctx ends the wait, not the
+// call. The error is a *secret.Error, or ctx's.
+func (c *Cache) Get(ctx context.Context, key secret.Key, force bool) (Answer, error) {
+	c.mu.Lock()
+	if !force {
+		if e, age := c.freshLocked(key); e != nil {
+			c.mu.Unlock()
+			return e.answer(age, Hit)
+		}
+	}
+	f, how := c.joinLocked(key, force)
+	c.mu.Unlock()
+
+	select {
+	case <-f.done:
+		age, _ := age(f.reply.sent, c.clock.Now())
+		return f.reply.answer(age, how)
+	case <-ctx.Done():
+		c.mu.Lock()
+		f.readers--
+		c.mu.Unlock()
+		return Answer{How: how}, ctx.Err()
+	}
+}
+
+// Outcome is what a call brought for one key: exactly one of the two.
+type Outcome struct {
+	// Record is what AWS said.
+	Record *secret.Record
+	// Err is why there is no record.
+	Err *secret.Error
+}
+
+func (o Outcome) answer(age time.Duration, how How) (Answer, error) {
+	if o.Err != nil {
+		return Answer{How: how}, o.Err
+	}
+	return Answer{Record: o.Record, Age: age, How: how}, nil
+}
+
+// Load fetches keys in one batch for the extension's loop and returns the
+// outcomes that are there when all have come or ctx ends. By then no call of the
+// loop is under way: what is unfinished is cancelled, unless a reader waits for
+// it, who becomes its owner. A key that a reader is fetching already is waited
+// for, not fetched again.
+func (c *Cache) Load(ctx context.Context, keys []secret.Key) map[secret.Key]Outcome {
+	c.mu.Lock()
+	flights, call := c.batchLocked(keys)
+	c.mu.Unlock()
+
+	outcomes := make(map[secret.Key]Outcome, len(keys))
+	for _, f := range flights {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+		}
+		if isDone(f.done) {
+			outcomes[f.key] = f.reply.Outcome
+		}
+	}
+	c.release(call)
+	return outcomes
+}
+
+// PinnedBytes returns the size of the declared entries, which no eviction makes
+// smaller.
+func (c *Cache) PinnedBytes() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pinned
+}
+
+// Same reports whether a and b are known to lead to one entry.
+func (c *Cache) Same(a, b secret.Key) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.index[a]
+	return a == b || e != nil && e == c.index[b]
+}
+
+// Close cancels every call, waits for them, and drops the values. Reads that
+// wait get an error of class Canceled.
+func (c *Cache) Close() {
+	c.stop()
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.calls.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.index)
+	c.recent = newRecent()
+	c.entries, c.bytes, c.pinned = 0, 0, 0
+}

@@ -1,0 +1,228 @@
+package cache
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"larder/secret"
+)
+
+// call is one Fetch: a batch of keys that were asked for together.
+type call struct {
+	seq      uint64  // calls are numbered in the order in which they began
+	sent     Instant // when it began
+	cancel   context.CancelFunc
+	flights  []*flight
+	finished chan struct{} // closed when Fetch has returned and all is settled
+}
+
+// flight is the part of a call that brings one key. A forced flight that is
+// queued has no call yet.
+type flight struct {
+	key secret.Key
+
+	// Guarded by Cache.mu.
+	call    *call // nil while queued
+	readers int   // that wait
+	newer   reply // what a later call has brought meanwhile
+
+	done  chan struct{}
+	reply reply // there once done is closed
+}
+
+// reply is what a call brought for one key.
+type reply struct {
+	Outcome
+	sent Instant // when the call began; the age counts from here
+	seq  uint64  // of the call; 0 in the zero reply
+}
+
+// underWay is what is under way for one key. There is never more, so a storm of
+// readers costs AWS at most this.
+type underWay struct {
+	ordinary *flight
+	forced   *flight
+	queued   *flight // starts when forced has ended
+}
+
+// joinLocked returns the flight that answers a read that begins now.
+func (c *Cache) joinLocked(key secret.Key, force bool) (*flight, How) {
+	under := c.flights[key]
+	var f *flight
+	how := Wait
+	switch {
+	case under != nil && !force && under.ordinary != nil:
+		f = under.ordinary
+	case under != nil && !force && under.forced != nil:
+		f = under.forced
+	case under != nil && force && under.queued != nil:
+		f = under.queued
+	case under != nil && force && under.forced != nil:
+		// The one that runs began before this read asked, so it does not do.
+		f = &flight{key: key, done: make(chan struct{})}
+		under.queued = f
+		how = Miss
+	default:
+		f = &flight{key: key, done: make(chan struct{})}
+		c.launchLocked([]*flight{f}, force)
+		how = Miss
+	}
+	f.readers++
+	return f, how
+}
+
+// batchLocked returns a flight for every key: the one that is under way, or one
+// of a call that begins now. The call is nil when there is nothing to fetch.
+func (c *Cache) batchLocked(keys []secret.Key) ([]*flight, *call) {
+	var all, begin []*flight
+	seen := make(map[secret.Key]bool, len(keys))
+	for _, key := range keys {
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		f := (*flight)(nil)
+		if under := c.flights[key]; under != nil {
+			f = cmp.Or(under.ordinary, under.forced)
+		}
+		if f == nil {
+			f = &flight{key: key, done: make(chan struct{})}
+			begin = append(begin, f)
+		}
+		all = append(all, f)
+	}
+	if len(begin) == 0 {
+		return all, nil
+	}
+	return all, c.launchLocked(begin, false)
+}
+
+// launchLocked runs one Fetch for flights that have no call yet.
+func (c *Cache) launchLocked(fs []*flight, force bool) *call {
+	c.lastSeq++
+	ctx, cancel := context.WithCancel(c.root)
+	call := &call{seq: c.lastSeq, sent: c.clock.Now(), cancel: cancel, flights: fs, finished: make(chan struct{})}
+	byKey := make(map[secret.Key]*flight, len(fs))
+	keys := make([]secret.Key, len(fs))
+	for i, f := range fs {
+		f.call = call
+		byKey[f.key], keys[i] = f, f.key
+		under := c.flights[f.key]
+		if under == nil {
+			under = &underWay{}
+			c.flights[f.key] = under
+		}
+		if force {
+			under.forced = f
+		} else {
+			under.ordinary = f
+		}
+	}
+	if c.closed {
+		cancel()
+		c.abandonLocked(fs)
+		close(call.finished)
+		return call
+	}
+	c.calls.Go(func() {
+		defer cancel()
+		defer close(call.finished)
+		c.config.Fetch(ctx, keys, func(r secret.Result) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.settleLocked(byKey[r.Key], r)
+		})
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.abandonLocked(fs) // what Fetch left out must not hang its readers
+	})
+	return call
+}
+
+// abandonLocked settles flights that will bring nothing.
+func (c *Cache) abandonLocked(fs []*flight) {
+	for _, f := range fs {
+		c.settleLocked(f, secret.Result{Key: f.key, Err: canceled(f.key)})
+	}
+}
+
+func canceled(key secret.Key) *secret.Error {
+	return &secret.Error{Class: secret.Canceled, Message: "the call was cancelled", Key: key}
+}
+
+// settleLocked ends a flight with its result, once.
+func (c *Cache) settleLocked(f *flight, r secret.Result) {
+	if f == nil || isDone(f.done) {
+		return
+	}
+	f.reply = c.applyLocked(f, r)
+	close(f.done)
+	c.landLocked(f)
+}
+
+// supersedeLocked gives every older flight that is under way for keys the reply
+// of a later call. Its own, when it comes, changes nothing, also if the later one
+// is not in the cache any more: a secret that was deleted must not come back.
+func (c *Cache) supersedeLocked(keys []secret.Key, later reply) {
+	for _, key := range keys {
+		under := c.flights[key]
+		if under == nil {
+			continue
+		}
+		for _, f := range []*flight{under.ordinary, under.forced} {
+			if f != nil && f.call.seq < later.seq {
+				f.newer = later
+			}
+		}
+	}
+}
+
+// landLocked takes a flight out of what is under way, and starts the forced one
+// that waited for it.
+func (c *Cache) landLocked(f *flight) {
+	under := c.flights[f.key]
+	if under.ordinary == f {
+		under.ordinary = nil
+	}
+	if under.forced == f {
+		under.forced = nil
+		if next := under.queued; next != nil {
+			under.queued = nil
+			c.launchLocked([]*flight{next}, true)
+		}
+	}
+	if *under == (underWay{}) {
+		delete(c.flights, f.key)
+	}
+}
+
+// release ends the loop's ownership of a call. Without a reader the call is
+// cancelled, and release returns when it is over.
+func (c *Cache) release(call *call) {
+	if call == nil {
+		return
+	}
+	c.mu.Lock()
+	owned := slices.ContainsFunc(call.flights, func(f *flight) bool {
+		return f.readers > 0 && !isDone(f.done)
+	})
+	if !owned {
+		// Under the lock, so that nobody joins a call that is about to end.
+		call.cancel()
+		c.abandonLocked(call.flights)
+	}
+	c.mu.Unlock()
+	if !owned {
+		<-call.finished
+	}
+}
+
+func isDone(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
