@@ -1,0 +1,90 @@
+package source
+
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+
+	"larder/secret"
+)
+
+// classifyCode turns an error in AWS's own form into ours. The class follows from
+// the code, never from the text, which AWS may change.
+func classifyCode(code, message string, status int, action string) *secret.Error {
+	e := &secret.Error{Class: classOf(code, status, action), Code: code, Status: status, Message: short(message)}
+	if e.Class == secret.Denied {
+		e.Action = missingAction(code, message, action)
+	}
+	return e
+}
+
+func classOf(code string, status int, action string) secret.Class {
+	if _, ok := retry.DefaultThrottleErrorCodes[code]; ok {
+		return secret.Throttled
+	}
+	switch code {
+	case "ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound", "ParameterVersionLabelNotFound":
+		return secret.NotFound
+	case "InvalidRequestException":
+		// Of a read, this says that the secret is scheduled for deletion:
+		// docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+		if action == actionSecret {
+			return secret.NotFound
+		}
+	case "AccessDeniedException", "AccessDenied", "DecryptionFailure", "InvalidKeyId":
+		return secret.Denied
+	case "ExpiredTokenException", "ExpiredToken", "RequestExpired", "UnrecognizedClientException",
+		"InvalidClientTokenId", "InvalidAccessKeyId", "InvalidSignatureException", "SignatureDoesNotMatch",
+		"IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken",
+		"MissingAuthenticationTokenException", "AuthFailure", "RequestTimeTooSkewed":
+		return secret.Credentials
+	case "InternalServiceError", "InternalServerError", "InternalFailure", "ServiceUnavailable",
+		"ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException":
+		return secret.Unavailable
+	}
+	switch {
+	case strings.HasPrefix(code, "KMSThrottl"), status == 429:
+		return secret.Throttled
+	case strings.HasPrefix(code, "KMS"):
+		return secret.Denied
+	case status >= 500:
+		return secret.Unavailable
+	}
+	return secret.Rejected
+}
+
+// missingAction returns the IAM action to allow: the one that AWS names, else
+// the key's where AWS speaks of encryption, else the call's own. The text is no
+// more than a hint to the reader here.
+func missingAction(code, message, action string) string {
+	if _, rest, ok := strings.Cut(message, "not authorized to perform: "); ok {
+		named, _, _ := strings.Cut(rest, " ")
+		if isAction(named) {
+			return named
+		}
+	}
+	switch {
+	case code == "DecryptionFailure", code == "InvalidKeyId", strings.HasPrefix(code, "KMS"),
+		strings.Contains(message, "KMS"), strings.Contains(message, "ciphertext"):
+		return actionDecrypt
+	}
+	return action
+}
+
+func isAction(text string) bool {
+	service, name, ok := strings.Cut(text, ":")
+	return ok && service != "" && name != "" && len(text) <= 100 &&
+		!strings.ContainsFunc(service+name, func(r rune) bool {
+			return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r == '-')
+		})
+}
+
+// short cuts a message where no message of AWS's reaches, so that an answer of
+// megabytes does not end up in a log line.
+func short(message string) string {
+	const enough = 1000
+	if len(message) > enough {
+		message = message[:enough]
+	}
+	return strings.ToValidUTF8(message, "")
+}

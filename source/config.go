@@ -1,0 +1,83 @@
+package source
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"larder/secret"
+)
+
+// Config says who asks, where, and within which limits. The zero Config asks the
+// Regions' public endpoints, and has no credentials.
+type Config struct {
+	// AccessKeyID, SecretAccessKey and SessionToken are the function's own
+	// credentials, as Lambda puts them into the environment. Empty: those of
+	// ContainerURI.
+	AccessKeyID                   string
+	SecretAccessKey, SessionToken secret.Value
+	// ContainerURI is where credentials are loaded from when AccessKeyID is empty
+	// (AWS_CONTAINER_CREDENTIALS_FULL_URI), never through a proxy; without TLS it
+	// must be on this machine or link-local. Empty: nowhere.
+	ContainerURI string
+	// ContainerToken authorizes that (AWS_CONTAINER_AUTHORIZATION_TOKEN). Empty:
+	// the request has no Authorization.
+	ContainerToken secret.Value
+
+	// Endpoint replaces AWS's own in every Region (AWS_ENDPOINT_URL). Empty: the
+	// one that AWS documents for the Region.
+	Endpoint string
+	// SecretsManagerEndpoint and ParameterStoreEndpoint come before Endpoint
+	// (AWS_ENDPOINT_URL_SECRETS_MANAGER, AWS_ENDPOINT_URL_SSM). Empty: Endpoint.
+	SecretsManagerEndpoint, ParameterStoreEndpoint string
+	// FIPS and DualStack choose among AWS's endpoints (AWS_USE_FIPS_ENDPOINT,
+	// AWS_USE_DUALSTACK_ENDPOINT). They and an endpoint of one's own exclude each
+	// other. False: the ordinary endpoint.
+	FIPS, DualStack bool
+	// CABundle is a PEM file with the only authorities to trust (AWS_CA_BUNDLE).
+	// Every Fetch fails when it cannot be read. Empty: the system's.
+	CABundle string
+	// Proxy picks the proxy of a request. Loopback and link-local addresses never
+	// get one. Nil: HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+	Proxy func(*http.Request) (*url.URL, error)
+	// Transport makes the requests instead of connections of our own; Proxy and
+	// CABundle then mean nothing. Nil: connections of our own.
+	Transport http.RoundTripper
+
+	// MaxConnections bounds the calls that are under way to one service in one
+	// Region. Zero or less: 3, as in AWS's extension.
+	MaxConnections int
+	// SecretsManagerTimeout and ParameterStoreTimeout bound one call with all its
+	// attempts. Zero, and anything longer than 5 s: 5 s.
+	SecretsManagerTimeout, ParameterStoreTimeout time.Duration
+
+	// Log gets a line when a permission is missing that saves calls. Nil: nothing
+	// is logged.
+	Log *slog.Logger
+	// Observe is told of every attempt, from several goroutines at once. Nil:
+	// nobody is.
+	Observe func(Call)
+}
+
+// Call is one attempt to get an answer from AWS.
+type Call struct {
+	// Action is the IAM action, such as "ssm:GetParameters".
+	Action string
+	// Region is where it was asked.
+	Region string
+	// Outcome is "OK", or the word of the error: see [secret.Error.Word].
+	Outcome string
+	// Duration is from sending the request until the answer was read.
+	Duration time.Duration
+}
+
+// The IAM actions that stand behind the calls. A call is named after its action.
+const (
+	actionSecret     = "secretsmanager:GetSecretValue"
+	actionSecrets    = "secretsmanager:BatchGetSecretValue"
+	actionParameter  = "ssm:GetParameter"
+	actionParameters = "ssm:GetParameters"
+	actionTree       = "ssm:GetParametersByPath"
+	actionDecrypt    = "kms:Decrypt"
+)

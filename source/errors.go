@@ -1,0 +1,119 @@
+package source
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"larder/secret"
+)
+
+// errIncomplete is an answer with status 200 that lacks what it must have. For
+// the SDK an empty body is a success with nothing in it.
+var errIncomplete = errors.New("the answer lacks fields")
+
+// credentialsError is any failure to load credentials. Its cause is dropped: the
+// SDK's text holds the answer, and in the worst case the answer the credentials.
+type credentialsError struct{ text string }
+
+func (e *credentialsError) Error() string { return e.text }
+
+// classify turns an error of an attempt into ours. Only the text of an error
+// that AWS put into its own form is kept; that of any other might hold a body.
+func classify(err error, action string) *secret.Error {
+	var status int
+	var answer *smithyhttp.ResponseError
+	if errors.As(err, &answer) && answer.Response != nil {
+		status = answer.HTTPStatusCode()
+	}
+	var (
+		creds   *credentialsError
+		api     smithy.APIError
+		garbage *smithy.DeserializationError
+		network *smithyhttp.RequestSendError
+	)
+	switch {
+	case errors.As(err, &creds):
+		return &secret.Error{Class: secret.Credentials, Message: creds.text}
+	case errors.Is(err, errIncomplete):
+		return &secret.Error{Class: secret.BadAnswer, Status: 200, Message: "AWS's answer lacks what was asked for"}
+	case errors.As(err, &api) && isCode(api.ErrorCode()):
+		return classifyCode(api.ErrorCode(), api.ErrorMessage(), status, action)
+	case errors.Is(err, context.Canceled): // by the caller: our own limits are deadlines
+		return canceled()
+	case isTimeout(err):
+		return &secret.Error{Class: secret.Timeout, Status: status, Message: timeoutText(err)}
+	case status != 0 || errors.As(err, &garbage):
+		return classifyStatus(status)
+	case errors.As(err, &network):
+		return &secret.Error{Class: secret.Unavailable, Message: networkText(err)}
+	}
+	return &secret.Error{Class: secret.Rejected,
+		Message: "the SDK did not make a request of it: check the endpoint, FIPS and dual-stack settings"}
+}
+
+// classifyStatus is for an answer without AWS's form: a proxy's, or a broken one.
+func classifyStatus(status int) *secret.Error {
+	class := secret.BadAnswer
+	switch {
+	case status == 429:
+		class = secret.Throttled
+	case status >= 500:
+		class = secret.Unavailable
+	}
+	return &secret.Error{Class: class, Status: status, Message: "the answer cannot be read"}
+}
+
+// isCode reports whether a code is one that can be shown: a word, and not the
+// one that the SDK puts where there was none.
+func isCode(code string) bool {
+	if code == "" || code == "UnknownError" || len(code) > 100 {
+		return false
+	}
+	return !strings.ContainsFunc(code, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_')
+	})
+}
+
+// isTimeout reports whether the attempt, the call or the network took too long.
+func isTimeout(err error) bool {
+	var slow net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &slow) && slow.Timeout()
+}
+
+func timeoutText(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return "no connection in time: is there a way from the function's network to AWS, such as a VPC endpoint?"
+	}
+	return "no answer in time"
+}
+
+// networkText says what kind of trouble there was, without the error's own text:
+// that of a proxy may hold its password.
+func networkText(err error) string {
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case isUntrusted(err):
+		return "the certificate is not trusted: does the file in AWS_CA_BUNDLE hold its authority?"
+	case errors.As(err, &dns):
+		return "the host name has no address: is there a way from the function's network to AWS, and is the Region right?"
+	case errors.As(err, &op) && op.Op == "dial":
+		return "no connection: is there a way from the function's network to AWS, such as a VPC endpoint?"
+	}
+	return "the connection broke"
+}
+
+// isUntrusted reports whether TLS failed in a way that stays.
+func isUntrusted(err error) bool {
+	var cert *tls.CertificateVerificationError
+	return errors.As(err, &cert)
+}

@@ -1,0 +1,107 @@
+package source
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"larder/secret"
+)
+
+// parameterStore is Systems Manager's Parameter Store in one Region.
+type parameterStore struct {
+	caller
+	api *ssm.Client
+}
+
+// secureString is the type of parameters that are encrypted.
+const secureString = string(types.ParameterTypeSecureString)
+
+func (p *parameterStore) one(ctx context.Context, k secret.Key) (*secret.Record, *secret.Error) {
+	if k.IsTree() {
+		return p.tree(ctx, k)
+	}
+	lowest := int64(firstVersion)
+	if isForeign(k) {
+		lowest = foreignVersion
+	}
+	in := &ssm.GetParameterInput{Name: aws.String(k.ID + k.Selector()), WithDecryption: &k.Decrypt}
+	return ask(ctx, &p.caller, actionParameter, func(ctx context.Context) (*secret.Record, error) {
+		out, err := p.api.GetParameter(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return parameterRecord(out.Parameter, lowest)
+	})
+}
+
+func (p *parameterStore) many(ctx context.Context, keys []secret.Key) (map[secret.Key]secret.Result, *secret.Error) {
+	in := &ssm.GetParametersInput{Names: ids(keys), WithDecryption: &keys[0].Decrypt}
+	out, failure := ask(ctx, &p.caller, actionParameters, func(ctx context.Context) (*ssm.GetParametersOutput, error) {
+		out, err := p.api.GetParameters(ctx, in)
+		if err == nil && len(out.Parameters)+len(out.InvalidParameters) == 0 {
+			err = errIncomplete
+		}
+		return out, err
+	})
+	if failure != nil {
+		return nil, failure
+	}
+	var records []*secret.Record
+	for i := range out.Parameters {
+		if r, err := parameterRecord(&out.Parameters[i], firstVersion); err == nil {
+			records = append(records, r)
+		}
+	}
+	results := make(map[secret.Key]secret.Result, len(keys))
+	for k, r := range match(keys, records) {
+		results[k] = answered(k, r)
+	}
+	for _, name := range out.InvalidParameters {
+		for _, k := range keys {
+			if k.ID == name {
+				results[k] = failed(k, unknownParameter())
+			}
+		}
+	}
+	return results, nil
+}
+
+// unknownParameter is what GetParameter would have answered for a name that
+// GetParameters calls invalid.
+func unknownParameter() *secret.Error {
+	return &secret.Error{Class: secret.NotFound, Code: "ParameterNotFound", Message: "there is no parameter of this name"}
+}
+
+// Versions of parameters count from 1. What comes from another service has none:
+// docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html
+const (
+	firstVersion   = 1
+	foreignVersion = 0
+)
+
+// parameterRecord takes what AWS says of a parameter, if it is all there: its
+// version, too, which is at least lowest.
+func parameterRecord(entry *types.Parameter, lowest int64) (*secret.Record, error) {
+	if entry == nil || aws.ToString(entry.Name) == "" || entry.Value == nil || entry.Type == "" || entry.Version < lowest {
+		return nil, errIncomplete
+	}
+	r := &secret.Record{
+		Service:  secret.ParameterStore,
+		ARN:      aws.ToString(entry.ARN),
+		Name:     *entry.Name,
+		Version:  strconv.FormatInt(entry.Version, 10),
+		Value:    secret.NewValue([]byte(*entry.Value)),
+		Type:     string(entry.Type),
+		DataType: aws.ToString(entry.DataType),
+		Modified: aws.ToTime(entry.LastModifiedDate),
+		Selector: aws.ToString(entry.Selector),
+	}
+	if entry.SourceResult != nil {
+		r.SourceResult = secret.NewValue([]byte(*entry.SourceResult))
+	}
+	return r, nil
+}

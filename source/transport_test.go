@@ -1,0 +1,205 @@
+package source_test
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"larder/internal/awstest"
+	"larder/secret"
+	"larder/source"
+)
+
+// overTLS starts the stand-in behind TLS on loopback and returns the settings to
+// reach it, and its certificate.
+func overTLS(t *testing.T) (source.Config, []byte) {
+	t.Helper()
+	aws := full()
+	aws.Region = home
+	server, err := awstest.New(aws)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	srv := httptest.NewUnstartedServer(server)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	id, key, token := server.Credentials()
+	cfg := source.Config{
+		AccessKeyID: id, SecretAccessKey: secret.NewValue([]byte(key)), SessionToken: secret.NewValue([]byte(token)),
+		Endpoint: srv.URL,
+	}
+	return cfg, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
+}
+
+func TestCABundle(t *testing.T) {
+	cfg, certificate := overTLS(t)
+	write := func(content string) string {
+		path := filepath.Join(t.TempDir(), "bundle.pem")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	tests := []struct {
+		name, path string
+		class      secret.Class // zero: a value
+		message    string
+	}{
+		{"good", write("# comment\n" + string(certificate)), 0, ""},
+		{"none", "", secret.Unavailable, "AWS_CA_BUNDLE"},
+		{"missing", filepath.Join(t.TempDir(), "missing.pem"), secret.Rejected, "missing.pem"},
+		{"empty", write(""), secret.Rejected, "no certificate"},
+		{"garbage", write("-----BEGIN CERTIFICATE-----\n!\n"), secret.Rejected, "no certificate"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			attempts := 0
+			cfg.CABundle = tt.path
+			cfg.Observe = func(source.Call) { attempts++ }
+			s := source.New(cfg)
+			defer s.Close()
+			k := parameterKey(t, "/a")
+			r := fetch(t, t.Context(), s, k)[k]
+			switch {
+			case tt.class == 0 && r.Err != nil:
+				t.Errorf("Fetch: %v, want a value", r.Err)
+			case tt.class != 0 && (r.Err == nil || r.Err.Class != tt.class || !strings.Contains(r.Err.Message, tt.message)):
+				t.Errorf("Fetch: %v, want class %v and %q", r.Err, tt.class, tt.message)
+			}
+			if attempts > 1 {
+				t.Errorf("%d attempts at what cannot get better, want at most 1", attempts)
+			}
+		})
+	}
+}
+
+// TestProxy: a general proxy gets the requests to AWS, and none that it could
+// not deliver.
+func TestProxy(t *testing.T) {
+	tests := []struct {
+		host    string
+		proxied bool
+	}{
+		{"secretsmanager.eu-west-1.amazonaws.com", true},
+		{"aws.test", true},
+		{"10.0.0.1", true},
+		{"127.0.0.1", false},
+		{"127.9.9.9", false},
+		{"::1", false},
+		{"::ffff:127.0.0.1", false},
+		{"localhost", false},
+		{"169.254.170.2", false},
+		{"169.254.100.1", false},
+		{"fe80::1%eth0", false},
+		{"fd00:ec2::23", false},
+		{"fd00:ec3::23", true},
+	}
+	for _, tt := range tests {
+		if near := source.IsNear(tt.host); near == tt.proxied {
+			t.Errorf("IsNear(%q) = %t, want %t", tt.host, near, !tt.proxied)
+		}
+	}
+	for endpoint, proxied := range map[string]bool{"https://aws.test": true, "http://127.0.0.1:9": false} {
+		ctx, cancel := context.WithCancel(t.Context())
+		asked := false
+		s := source.New(source.Config{
+			AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret.NewValue([]byte("x")), Endpoint: endpoint,
+			Proxy: func(*http.Request) (*url.URL, error) {
+				asked = true
+				return nil, errors.New("no proxy today")
+			},
+			Observe: func(source.Call) { cancel() }, // one attempt tells
+		})
+		fetch(t, ctx, s, secretKey(t, "a"))
+		if asked != proxied {
+			t.Errorf("a proxy for %s was looked for: %t, want %t", endpoint, asked, proxied)
+		}
+	}
+}
+
+// TestProxyPassword: what is wrong with a proxy is told without its address,
+// which may hold a password.
+func TestProxyPassword(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close() // nobody listens there any more
+	proxy := &url.URL{Scheme: "http", Host: ln.Addr().String(), User: url.UserPassword("user", "canary")}
+	s := source.New(source.Config{
+		AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret.NewValue([]byte("x")),
+		Proxy:                 http.ProxyURL(proxy),
+		SecretsManagerTimeout: 50 * time.Millisecond, // no time for many attempts
+	})
+	k := secretKey(t, "a")
+	e := fetch(t, t.Context(), s, k)[k].Err
+	if e == nil || e.Class != secret.Unavailable || strings.Contains(e.Error(), "canary") {
+		t.Errorf("Fetch through a dead proxy: %v, want class Unavailable and no password", e)
+	}
+}
+
+// TestRedirect: a signed request goes to the host it was signed for, only.
+func TestRedirect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hosts := new(recorder)
+		s := source.New(source.Config{
+			AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret.NewValue([]byte("x")),
+			Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				hosts.RoundTrip(r)
+				return &http.Response{StatusCode: 307, Header: http.Header{"Location": {"https://evil.test/"}},
+					Body: http.NoBody, Request: r}, nil
+			}),
+		})
+		k := secretKey(t, "a")
+		if e := fetch(t, t.Context(), s, k)[k].Err; e == nil || e.Class != secret.BadAnswer {
+			t.Errorf("Fetch = %v, want class BadAnswer", e)
+		}
+		if urls := hosts.all(); len(urls) != 1 || !strings.Contains(urls[0], "amazonaws.com") {
+			t.Errorf("requests to %v, want AWS only", urls)
+		}
+	})
+}
+
+// TestIdleConnections: connections are kept for the next call, and not trusted
+// after a minute, nor after Close.
+func TestIdleConnections(t *testing.T) {
+	play(t, full(), func(c *source.Config) {
+		tr := c.Transport.(*http.Transport)
+		tr.IdleConnTimeout = 0 // as if the timers had stood still
+	}, func(t *testing.T, st *stand) {
+		k := parameterKey(t, "/a")
+		tests := []struct {
+			name  string
+			wait  func()
+			fresh bool
+		}{
+			{"first", func() {}, true},
+			{"at once", func() {}, false},
+			{"after 50 s", func() { time.Sleep(50 * time.Second) }, false},
+			{"after 61 s", func() { time.Sleep(61 * time.Second) }, true},
+			{"after Close", st.source.Close, true},
+		}
+		for _, tt := range tests {
+			tt.wait()
+			ctx, dialled := traceDials(t.Context())
+			fetch(t, ctx, st.source, k)
+			if *dialled != tt.fresh {
+				t.Errorf("%s: a new connection was made: %t, want %t", tt.name, *dialled, tt.fresh)
+			}
+		}
+	})
+}

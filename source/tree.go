@@ -1,0 +1,127 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"larder/secret"
+)
+
+const (
+	// maxPage is AWS's own bound:
+	// docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html
+	maxPage = 10
+	// maxPages bounds a tree at as many parameters as AWS allows an account and
+	// Region by default, ten thousand.
+	maxPages = 1000
+)
+
+// page is one answer to GetParametersByPath.
+type page struct {
+	members []secret.Record
+	next    *string // nil on the last page
+}
+
+// tree asks for all parameters beneath a path, page by page.
+func (p *parameterStore) tree(ctx context.Context, k secret.Key) (*secret.Record, *secret.Error) {
+	path, recursive := secret.CutTree(k.ID)
+	in := &ssm.GetParametersByPathInput{
+		Path: &path, Recursive: &recursive, WithDecryption: &k.Decrypt, MaxResults: aws.Int32(maxPage),
+	}
+	var members []secret.Record
+	seen := make(map[string]bool) // tokens
+	for range maxPages {
+		page, failure := p.page(ctx, in)
+		if failure != nil {
+			return nil, failure
+		}
+		members = append(members, page.members...)
+		if page.next == nil {
+			return treeRecord(path, members)
+		}
+		if seen[*page.next] {
+			return nil, &secret.Error{Class: secret.BadAnswer, Message: "AWS's pages go in a circle"}
+		}
+		seen[*page.next] = true
+		in.NextToken = page.next
+	}
+	return nil, &secret.Error{Class: secret.BadAnswer, Message: "there is no end of AWS's pages: name a longer path"}
+}
+
+func (p *parameterStore) page(ctx context.Context, in *ssm.GetParametersByPathInput) (page, *secret.Error) {
+	return ask(ctx, &p.caller, actionTree, func(ctx context.Context) (page, error) {
+		out, err := p.api.GetParametersByPath(ctx, in)
+		if err != nil {
+			return page{}, err
+		}
+		// An empty list is an answer, unlike none at all.
+		if out.Parameters == nil && aws.ToString(out.NextToken) == "" {
+			return page{}, errIncomplete
+		}
+		result := page{members: make([]secret.Record, len(out.Parameters))}
+		for i := range out.Parameters {
+			record, err := parameterRecord(&out.Parameters[i], firstVersion)
+			if err != nil {
+				return page{}, err
+			}
+			result.members[i] = *record
+		}
+		if aws.ToString(out.NextToken) != "" {
+			result.next = out.NextToken
+		}
+		return result, nil
+	})
+}
+
+// treeRecord makes one record of the parameters beneath path.
+func treeRecord(path string, members []secret.Record) (*secret.Record, *secret.Error) {
+	if len(members) == 0 {
+		return nil, &secret.Error{Class: secret.NotFound, Message: "no parameter lies beneath the path"}
+	}
+	slices.Reverse(members) // the newest page first
+	slices.SortStableFunc(members, func(a, b secret.Record) int { return strings.Compare(a.Name, b.Name) })
+	// A parameter that moved between two pages stands on both.
+	members = slices.CompactFunc(members, func(a, b secret.Record) bool { return a.Name == b.Name })
+
+	prefix := strings.TrimSuffix(path, "/") + "/"
+	values := make(map[string]string, len(members))
+	versions := sha256.New()
+	for i := range members {
+		m := &members[i]
+		name, ok := strings.CutPrefix(m.Name, prefix)
+		if !ok && path != "/" { // at the root, names go without the slash as well
+			return nil, &secret.Error{Class: secret.BadAnswer, Message: "AWS answered parameters of another path"}
+		}
+		values[name] = string(m.Value.Reveal())
+		versions.Write([]byte(m.Name + "\n" + m.Version + "\n"))
+	}
+	object, err := compact(values)
+	if err != nil {
+		return nil, &secret.Error{Class: secret.BadAnswer, Message: "the tree cannot be written as JSON"}
+	}
+	return &secret.Record{
+		Service: secret.ParameterStore,
+		Version: hex.EncodeToString(versions.Sum(nil)[:16]),
+		Value:   secret.NewValue(object),
+		Members: members,
+	}, nil
+}
+
+// compact writes the object with its keys in order, and < > & as they are.
+func compact(values map[string]string) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(values); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
