@@ -23,7 +23,7 @@ func full(tb testing.TB, keys ...secret.Key) *cache.Cache {
 		Bytes:   1 << 20,
 	})
 	tb.Cleanup(c.Close)
-	c.Load(context.Background(), keys)
+	c.Begin(keys).Wait(context.Background())
 	return c
 }
 

@@ -122,8 +122,9 @@ func (c *Cache) Get(ctx context.Context, key secret.Key, force bool) (Answer, er
 	c.mu.Lock()
 	if !force {
 		if e, age := c.freshLocked(key); e != nil {
+			outcome := e.Outcome
 			c.mu.Unlock()
-			return e.answer(age, Hit)
+			return outcome.answer(age, Hit)
 		}
 	}
 	f, how := c.joinLocked(key, force)
@@ -154,30 +155,6 @@ func (o Outcome) answer(age time.Duration, how How) (Answer, error) {
 		return Answer{How: how}, o.Err
 	}
 	return Answer{Record: o.Record, Age: age, How: how}, nil
-}
-
-// Load fetches keys in one batch for the extension's loop and returns the
-// outcomes that are there when all have come or ctx ends. By then no call of the
-// loop is under way: what is unfinished is cancelled, unless a reader waits for
-// it, who becomes its owner. A key that a reader is fetching already is waited
-// for, not fetched again.
-func (c *Cache) Load(ctx context.Context, keys []secret.Key) map[secret.Key]Outcome {
-	c.mu.Lock()
-	flights, call := c.batchLocked(keys)
-	c.mu.Unlock()
-
-	outcomes := make(map[secret.Key]Outcome, len(keys))
-	for _, f := range flights {
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-		}
-		if isDone(f.done) {
-			outcomes[f.key] = f.reply.Outcome
-		}
-	}
-	c.release(call)
-	return outcomes
 }
 
 // PinnedBytes returns the size of the declared entries, which no eviction makes

@@ -105,7 +105,7 @@ func TestBatchDeliversOneByOne(t *testing.T) {
 		check(t, "the slow one", late.got(), "waiting")
 		f.aws.call(0).answer(found(slow, "v2"))
 		check(t, "the slow one", late.got(), "wait v2")
-		check(t, "Load", loaded.got(fast, slow), "v1 v2")
+		check(t, "Batch", loaded.got(fast, slow), "v1 v2")
 	})
 }
 
@@ -254,7 +254,7 @@ func TestNothingCached(t *testing.T) {
 					check(t, "a read", f.get(db), "miss v1")
 				}
 				check(t, "PinnedBytes", f.PinnedBytes(), 0)
-				check(t, "Load", f.load(t.Context(), db).got(db), "v1")
+				check(t, "Batch", f.load(t.Context(), db).got(db), "v1")
 			})
 		})
 	}

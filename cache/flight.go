@@ -1,9 +1,7 @@
 package cache
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"larder/secret"
 )
@@ -70,32 +68,6 @@ func (c *Cache) joinLocked(key secret.Key, force bool) (*flight, How) {
 	}
 	f.readers++
 	return f, how
-}
-
-// batchLocked returns a flight for every key: the one that is under way, or one
-// of a call that begins now. The call is nil when there is nothing to fetch.
-func (c *Cache) batchLocked(keys []secret.Key) ([]*flight, *call) {
-	var all, begin []*flight
-	seen := make(map[secret.Key]bool, len(keys))
-	for _, key := range keys {
-		if seen[key] {
-			continue
-		}
-		seen[key] = true
-		f := (*flight)(nil)
-		if under := c.flights[key]; under != nil {
-			f = cmp.Or(under.ordinary, under.forced)
-		}
-		if f == nil {
-			f = &flight{key: key, done: make(chan struct{})}
-			begin = append(begin, f)
-		}
-		all = append(all, f)
-	}
-	if len(begin) == 0 {
-		return all, nil
-	}
-	return all, c.launchLocked(begin, false)
 }
 
 // launchLocked runs one Fetch for flights that have no call yet.
@@ -194,27 +166,6 @@ func (c *Cache) landLocked(f *flight) {
 	}
 	if *under == (underWay{}) {
 		delete(c.flights, f.key)
-	}
-}
-
-// release ends the loop's ownership of a call. Without a reader the call is
-// cancelled, and release returns when it is over.
-func (c *Cache) release(call *call) {
-	if call == nil {
-		return
-	}
-	c.mu.Lock()
-	owned := slices.ContainsFunc(call.flights, func(f *flight) bool {
-		return f.readers > 0 && !isDone(f.done)
-	})
-	if !owned {
-		// Under the lock, so that nobody joins a call that is about to end.
-		call.cancel()
-		c.abandonLocked(call.flights)
-	}
-	c.mu.Unlock()
-	if !owned {
-		<-call.finished
 	}
 }
 

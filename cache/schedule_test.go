@@ -42,7 +42,7 @@ type schedule struct {
 	calls    int // of which pending was told
 	told     map[secret.Key]int
 	how      map[string]int
-	deadline context.CancelFunc // of a Load that is under way, or nil
+	deadline context.CancelFunc // of a batch that is under way, or nil
 	loading  *loading
 }
 
@@ -81,7 +81,7 @@ func (s *schedule) walk(steps int) {
 		case 1:
 			s.jump(s.clock)
 		case 2:
-			s.toggleLoad()
+			s.toggleBatch()
 		case 3, 4, 5:
 			s.answerOne()
 		case 6:
@@ -101,7 +101,7 @@ func (s *schedule) walk(steps int) {
 		s.t.Errorf("when every call has ended, %d readers wait; Idle() = %t", len(s.open), s.Idle())
 	}
 	if s.loading != nil && s.loading.got() == "waiting" {
-		s.t.Error("when every call has ended, Load waits")
+		s.t.Error("when every call has ended, Batch waits")
 	}
 	for _, kind := range []string{"hit", "wait", "miss", "forced", "left"} {
 		if s.how[kind] < 10 {
@@ -116,8 +116,8 @@ func (s *schedule) ask(key secret.Key, force bool) {
 	s.open = append(s.open, a)
 }
 
-// toggleLoad starts a Load, or ends the one that is under way.
-func (s *schedule) toggleLoad() {
+// toggleBatch starts a Batch, or ends the one that is under way.
+func (s *schedule) toggleBatch() {
 	if s.deadline == nil {
 		var ctx context.Context
 		ctx, s.deadline = context.WithCancel(s.t.Context())
@@ -127,7 +127,7 @@ func (s *schedule) toggleLoad() {
 	s.deadline()
 	s.deadline = nil
 	if s.loading.got() == "waiting" {
-		s.t.Error("Load waits past its deadline")
+		s.t.Error("Batch waits past its deadline")
 	}
 }
 

@@ -11,18 +11,18 @@ import (
 	"larder/secret"
 )
 
-// loading is a Load that is under way. outcomes are there once done is closed.
+// loading is a batch that is under way. outcomes are there once done is closed.
 type loading struct {
 	done     chan struct{}
 	outcomes map[secret.Key]cache.Outcome
 }
 
-// load starts a Load and returns when it waits or has ended.
+// load starts a Batch and returns when it waits or has ended.
 func (f *fixture) load(ctx context.Context, keys ...secret.Key) *loading {
 	l := &loading{done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
-		l.outcomes = f.Load(ctx, keys)
+		l.outcomes = f.Begin(keys).Wait(ctx)
 	}()
 	synctest.Wait()
 	return l
@@ -54,24 +54,24 @@ func (l *loading) got(keys ...secret.Key) string {
 
 var a, b = name("a"), name("b")
 
-func TestLoad(t *testing.T) {
+func TestBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, declare(a, b))
 		l := f.load(t.Context(), a, b, a)
 		f.aws.call(0).answer(found(a, "v1"))
-		check(t, "Load", l.got(a, b), "waiting")
+		check(t, "Batch", l.got(a, b), "waiting")
 		f.aws.call(0).answer(failed(b, secret.Denied))
-		check(t, "Load", l.got(a, b), "v1 AccessDenied")
+		check(t, "Batch", l.got(a, b), "v1 AccessDenied")
 		check(t, "outcomes", len(l.outcomes), 2)
 		check(t, "calls", f.aws.count(), 1)
 		check(t, "a read", f.get(a), "hit v1")
-		check(t, "Load of nothing", len(f.Load(t.Context(), nil)), 0)
+		check(t, "Batch of nothing", len(f.Begin(nil).Wait(t.Context())), 0)
 		check(t, "calls", f.aws.count(), 1)
 	})
 }
 
-func TestLoadDeadline(t *testing.T) {
+func TestBatchDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, nil)
@@ -84,9 +84,9 @@ func TestLoadDeadline(t *testing.T) {
 		check(t, "a reader that left", left.got(), "wait context canceled")
 
 		<-l.done // a second of the bubble's time
-		check(t, "Load at its deadline", l.got(a, b), "v1 nothing")
+		check(t, "Batch at its deadline", l.got(a, b), "v1 nothing")
 		if f.aws.call(0).ctx.Err() == nil || !f.Idle() {
-			t.Error("Load returned with a call under way")
+			t.Error("Batch returned with a call under way")
 		}
 		check(t, "what came in time", f.get(a), "hit v1")
 		r := f.read(b, false)
@@ -95,19 +95,19 @@ func TestLoadDeadline(t *testing.T) {
 	})
 }
 
-// A Load whose context has ended must not begin a call that it does not end.
-func TestLoadContextEnded(t *testing.T) {
+// A Batch whose context has ended must not begin a call that it does not end.
+func TestBatchContextEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		check(t, "Load", f.load(ctx, a, b).got(a, b), "nothing nothing")
+		check(t, "Batch", f.load(ctx, a, b).got(a, b), "nothing nothing")
 		check(t, "Idle", f.Idle(), true)
 	})
 }
 
-func TestLoadWaitsForItsCalls(t *testing.T) {
+func TestBatchWaitsForItsCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, nil)
@@ -119,18 +119,18 @@ func TestLoadWaitsForItsCalls(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		l := f.load(ctx, a)
 		cancel()
-		check(t, "Load while its call is under way", l.got(a), "waiting")
+		check(t, "Batch while its call is under way", l.got(a), "waiting")
 		next := f.read(a, false)
-		check(t, "a read after Load gave up", next.got(), "waiting")
+		check(t, "a read after Batch gave up", next.got(), "waiting")
 		close(returned)
-		check(t, "Load", l.got(a), "nothing")
+		check(t, "Batch", l.got(a), "nothing")
 		check(t, "the read", next.got(), "miss late")
 		check(t, "calls", f.aws.count(), 2)
 	})
 }
 
 // A reader that joined one key of the loop's call owns the call from then on.
-func TestReaderOwnsLoad(t *testing.T) {
+func TestReaderOwnsBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, nil)
@@ -138,7 +138,7 @@ func TestReaderOwnsLoad(t *testing.T) {
 		l := f.load(ctx, a, b)
 		reader := f.read(b, false)
 		cancel()
-		check(t, "Load", l.got(a, b), "nothing nothing")
+		check(t, "Batch", l.got(a, b), "nothing nothing")
 		check(t, "the call's context", f.aws.call(0).ctx.Err(), nil)
 		check(t, "the reader", reader.got(), "waiting")
 		f.aws.call(0).answer(found(b, "v2"))
@@ -150,7 +150,7 @@ func TestReaderOwnsLoad(t *testing.T) {
 }
 
 // A reader whose key has come is no reason to let the rest of the call go on.
-func TestReaderIsAnsweredAndLoadEnds(t *testing.T) {
+func TestReaderIsAnsweredAndBatchEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, nil)
@@ -160,12 +160,12 @@ func TestReaderIsAnsweredAndLoadEnds(t *testing.T) {
 		f.aws.call(0).answer(found(a, "v1"))
 		check(t, "the reader", reader.got(), "wait v1")
 		cancel()
-		check(t, "Load", l.got(a, b), "v1 nothing")
+		check(t, "Batch", l.got(a, b), "v1 nothing")
 		check(t, "Idle", f.Idle(), true)
 	})
 }
 
-func TestLoadJoinsReaders(t *testing.T) {
+func TestBatchJoinsReaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, nil)
@@ -175,7 +175,7 @@ func TestLoadJoinsReaders(t *testing.T) {
 		check(t, "calls", f.aws.count(), 2)
 		f.aws.call(0).answer(found(a, "v1"))
 		cancel()
-		check(t, "Load", l.got(a, b), "v1 nothing")
+		check(t, "Batch", l.got(a, b), "v1 nothing")
 		check(t, "the reader that fetched", ordinary.got(), "miss v1")
 		check(t, "the call of the other", f.aws.call(1).ctx.Err(), nil)
 		f.aws.call(1).answer(found(b, "v2"))
@@ -200,11 +200,11 @@ func TestClose(t *testing.T) {
 		for _, r := range readers {
 			check(t, "a reader that waits", r.got(), "miss Canceled")
 		}
-		check(t, "Load", l.got(name("loaded")), "Canceled")
+		check(t, "Batch", l.got(name("loaded")), "Canceled")
 		check(t, "Idle", f.Idle(), true)
 		check(t, "a later read", f.get(kept), "miss Canceled")
 		check(t, "a later forced read", f.force(a), "miss Canceled")
-		check(t, "a later Load", f.load(t.Context(), a, b).got(a, b), "Canceled Canceled")
+		check(t, "a later Batch", f.load(t.Context(), a, b).got(a, b), "Canceled Canceled")
 		check(t, "calls", f.aws.count(), 5)
 		check(t, "PinnedBytes", f.PinnedBytes(), 0)
 	})

@@ -1,0 +1,108 @@
+package cache
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"larder/secret"
+)
+
+// Batch is a fetch of several keys for the extension's loop. Wait must be called
+// once.
+type Batch struct {
+	cache   *Cache
+	call    *call // nil when every key was being fetched already
+	joined  []*flight
+	flights map[secret.Key]*flight // all of them
+}
+
+// Begin starts to fetch keys in one batch. A read that comes later waits for it.
+// A key that is being fetched already is waited for, not fetched again.
+func (c *Cache) Begin(keys []secret.Key) *Batch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := &Batch{cache: c, flights: make(map[secret.Key]*flight, len(keys))}
+	var begin []*flight
+	for _, key := range keys {
+		if b.flights[key] != nil {
+			continue
+		}
+		f := (*flight)(nil)
+		if under := c.flights[key]; under != nil {
+			f = cmp.Or(under.ordinary, under.forced)
+		}
+		if f == nil {
+			f = &flight{key: key, done: make(chan struct{})}
+			begin = append(begin, f)
+		} else {
+			f.readers++ // the batch is one: whose call this is must not cancel it
+			b.joined = append(b.joined, f)
+		}
+		b.flights[key] = f
+	}
+	if len(begin) > 0 {
+		b.call = c.launchLocked(begin, false)
+	}
+	return b
+}
+
+// Wait returns the outcomes that are there when all have come or ctx ends. By
+// then no call of the batch is under way: what is unfinished is cancelled, unless
+// a reader waits for it, who becomes its owner.
+func (b *Batch) Wait(ctx context.Context) map[secret.Key]Outcome {
+	outcomes := make(map[secret.Key]Outcome, len(b.flights))
+	for key, f := range b.flights {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+		}
+		if isDone(f.done) {
+			outcomes[key] = f.reply.Outcome
+		}
+	}
+	b.release()
+	return outcomes
+}
+
+// Outcome waits, as a reader, for what the batch brings for key. It returns false
+// if key is not part of it or ctx ends first.
+func (b *Batch) Outcome(ctx context.Context, key secret.Key) (Outcome, bool) {
+	f := b.flights[key]
+	if f == nil {
+		return Outcome{}, false
+	}
+	b.cache.mu.Lock()
+	f.readers++
+	b.cache.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.reply.Outcome, true
+	case <-ctx.Done():
+		b.cache.mu.Lock()
+		f.readers--
+		b.cache.mu.Unlock()
+		return Outcome{}, false
+	}
+}
+
+// release ends the loop's ownership of the call. Without a reader the call is
+// cancelled, and release returns when it is over.
+func (b *Batch) release() {
+	b.cache.mu.Lock()
+	for _, f := range b.joined {
+		f.readers--
+	}
+	owned := b.call == nil || slices.ContainsFunc(b.call.flights, func(f *flight) bool {
+		return f.readers > 0 && !isDone(f.done)
+	})
+	if !owned {
+		// Under the lock, so that nobody joins a call that is about to end.
+		b.call.cancel()
+		b.cache.abandonLocked(b.call.flights)
+	}
+	b.cache.mu.Unlock()
+	if !owned {
+		<-b.call.finished
+	}
+}

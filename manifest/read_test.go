@@ -1,0 +1,93 @@
+package manifest_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing/synctest"
+
+	"larder/cache"
+	"larder/secret"
+)
+
+// read is a reader. Its answer is in got.
+type read struct {
+	done  chan struct{}
+	leave context.CancelFunc
+	said  string
+}
+
+// begin starts f in a goroutine and returns when it waits or has its answer.
+func (s *stand) begin(f func(context.Context) string) *read {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	r := &read{done: make(chan struct{}), leave: cancel}
+	go func() {
+		defer close(r.done)
+		defer cancel()
+		r.said = f(ctx)
+	}()
+	synctest.Wait()
+	return r
+}
+
+// got returns what the read got, or "waiting".
+func (r *read) got() string {
+	synctest.Wait()
+	select {
+	case <-r.done:
+		return r.said
+	default:
+		return "waiting"
+	}
+}
+
+// get starts a Get of a key in words.
+func (s *stand) get(key string) *read {
+	k := keyOf(s.t, key)
+	return s.begin(func(ctx context.Context) string {
+		a, err := s.Get(ctx, k, false)
+		return say(a, err)
+	})
+}
+
+// value starts a Value of a reference.
+func (s *stand) value(text string) *read {
+	ref, err := secret.ParseReference(text)
+	if err != nil {
+		s.t.Fatalf("ParseReference(%q): %v", text, err)
+	}
+	k := keyOf(s.t, text)
+	return s.begin(func(ctx context.Context) string {
+		a, v, err := s.Value(ctx, ref, k, false)
+		if err == nil && v.Reveal() == nil {
+			s.t.Errorf("Value(%q) is empty", text)
+		}
+		return say(a, err)
+	})
+}
+
+// variables starts a Variables.
+func (s *stand) variables() *read {
+	return s.begin(func(ctx context.Context) string {
+		all, err := s.Variables(ctx)
+		var names []string
+		for _, v := range all {
+			names = append(names, v.Name)
+		}
+		if err != nil {
+			names = append(names, "error: "+err.Error())
+		}
+		return strings.Join(names, " ")
+	})
+}
+
+// say puts an answer in words: "hit v-name", "miss NotFound".
+func say(a cache.Answer, err error) string {
+	switch e := err.(type) {
+	case nil:
+		return fmt.Sprint(a.How, " ", a.Record.Version)
+	case *secret.Error:
+		return fmt.Sprint(a.How, " ", e.Class)
+	}
+	return fmt.Sprint(a.How, " ", err)
+}

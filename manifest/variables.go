@@ -1,0 +1,119 @@
+package manifest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"larder/cache"
+	"larder/secret"
+)
+
+// Variable is a declared environment variable with its value.
+type Variable struct {
+	Name  string
+	Value secret.Value
+	// Answer is where the value came from.
+	Answer cache.Answer
+}
+
+// Variable returns the value of one declared variable. The error is a
+// *VariableError, or ctx's, or a *secret.Error of class NotFound when no variable
+// of that name declares anything.
+func (m *Manifest) Variable(ctx context.Context, name string, force bool) (Variable, error) {
+	for _, d := range m.config.Declarations {
+		if d.IsVariable() && d.Variable == name {
+			answer, value, err := m.Value(ctx, d.Reference, d.Key, force)
+			if e, ok := errors.AsType[*secret.Error](err); ok {
+				err = &VariableError{Variable: name, Err: e}
+			}
+			return Variable{Name: name, Value: value, Answer: answer}, err
+		}
+	}
+	return Variable{}, &secret.Error{
+		Class: secret.NotFound, Message: "no environment variable of that name holds a reference",
+	}
+}
+
+// Variables returns all declared variables that have a value, in the order of
+// their names, from one reading. A variable whose optional secret is absent is
+// left out; so is one that cannot be had if the manifest only warns. Otherwise
+// the error joins a *VariableError for each.
+//
+// The first reading, which is that of the function's start, gets what Prefetch
+// brings, also where nothing is cached.
+func (m *Manifest) Variables(ctx context.Context) ([]Variable, error) {
+	select {
+	case <-m.begun:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	first := m.takeFirst()
+	var declared []Declaration
+	for _, d := range m.config.Declarations {
+		if d.IsVariable() {
+			declared = append(declared, d)
+		}
+	}
+	values := make([]Variable, len(declared))
+	failed := make([]error, len(declared))
+	var wg sync.WaitGroup
+	for i, d := range declared {
+		wg.Go(func() {
+			values[i].Name = d.Variable
+			if o, ok := outcome(ctx, first, d.Key); ok {
+				values[i].Answer = cache.Answer{Record: o.Record, How: cache.Hit}
+				value, err := d.value(o)
+				values[i].Value, failed[i] = value, m.hold(ctx, d.Key, err)
+				return
+			}
+			values[i].Answer, values[i].Value, failed[i] = m.Value(ctx, d.Reference, d.Key, false)
+		})
+	}
+	wg.Wait()
+	return m.usable(declared, values, failed)
+}
+
+// outcome returns what the batch, if there is one, brings for key. A failure that
+// passes is none: the read that follows asks again.
+func outcome(ctx context.Context, batch *cache.Batch, key secret.Key) (cache.Outcome, bool) {
+	if batch == nil {
+		return cache.Outcome{}, false
+	}
+	o, ok := batch.Outcome(ctx, key)
+	return o, ok && (o.Err == nil || !o.Err.Class.Transient())
+}
+
+// usable sorts out what an application must not see: no value ever stands for a
+// missing one.
+func (m *Manifest) usable(declared []Declaration, values []Variable, failed []error) ([]Variable, error) {
+	var usable []Variable
+	var problems []error
+	for i, err := range failed {
+		e, _ := errors.AsType[*secret.Error](err)
+		switch {
+		case err == nil:
+			usable = append(usable, values[i])
+		case e == nil: // ctx's
+			return nil, err
+		case e.Class == secret.NotFound && declared[i].Reference.Optional:
+		case m.config.Warn:
+		default:
+			problems = append(problems, &VariableError{Variable: declared[i].Variable, Err: e})
+		}
+	}
+	return usable, errors.Join(problems...)
+}
+
+// VariableError says which variable has no value, and why.
+type VariableError struct {
+	Variable string
+	Err      *secret.Error
+}
+
+// Error names the variable and the reason.
+func (e *VariableError) Error() string { return fmt.Sprintf("%s: %v", e.Variable, e.Err) }
+
+// Unwrap returns the reason.
+func (e *VariableError) Unwrap() error { return e.Err }

@@ -1,0 +1,132 @@
+package manifest_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"larder/manifest"
+	"larder/secret"
+)
+
+const everything = "B=ssm:///b A=secretsmanager://a#x C=secretsmanager://a#y OPTIONAL=ssm:///maybe?optional LARDER_PREFETCH=ssm:///t/**"
+
+func (s *stand) everything() {
+	s.has("secretsmanager://a", record("a", `{"x":"1","y":{"z":2}}`))
+	s.fails("ssm:///maybe", secret.NotFound)
+}
+
+func TestVariables(t *testing.T) {
+	inBubble(t, everything, func(t *testing.T, s *stand) {
+		s.everything()
+		s.init()
+		all, err := s.Variables(t.Context())
+		is(t, "error", err, nil)
+		is(t, "variables", len(all), 3)
+		for i, want := range []struct{ name, value string }{{"A", "1"}, {"B", planted}, {"C", `{"z":2}`}} {
+			is(t, "name", all[i].Name, want.name)
+			is(t, "the value of "+want.name, string(all[i].Value.Reveal()) == want.value, true)
+			is(t, "the answer for "+want.name, say(all[i].Answer, nil)[:3], "hit")
+		}
+		s.asked("variables")
+	})
+}
+
+// With caching off, init's records serve the first reading, and only that.
+func TestFirstVariables(t *testing.T) {
+	off := []string{"secretsmanager://a", "secretsmanager://a", "ssm:///b", "ssm:///maybe"}
+	tests := []struct {
+		name   string
+		before func(*stand)
+		first  []string // the calls of the first reading
+	}{
+		{"at once", func(*stand) {}, nil},
+		{"after an INVOKE", func(s *stand) { s.Invoked() }, off[1:]},
+		{"after a reading", func(s *stand) { s.variables().got(); s.calls = nil }, off[1:]},
+		{"long after init", func(*stand) { time.Sleep(time.Hour) }, off[1:]},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, everything, func(t *testing.T, s *stand) {
+				s.everything()
+				s.init()
+				test.before(s)
+				release := s.hold("secretsmanager://a") // so that A and C share a call
+				r := s.variables()
+				release()
+				is(t, "variables", r.got(), "A B C")
+				s.asked("the first reading", test.first...)
+			}, cacheOff)
+		})
+	}
+}
+
+// A reading that begins before init has ended is served from what init fetches,
+// as soon as that has come, also when nothing is kept.
+func TestVariablesDuringInit(t *testing.T) {
+	run := func(t *testing.T, change ...func(*setup)) {
+		inBubble(t, everything, func(t *testing.T, s *stand) {
+			s.everything()
+			release := s.hold("ssm:///b")
+			r := s.variables()
+			done := make(chan manifest.Verdict, 1)
+			go func() { done <- s.Prefetch(t.Context()) }()
+			synctest.Wait() // everything else has come
+			is(t, "before the last one has come", r.got(), "waiting")
+			release()
+			<-done
+			is(t, "variables", r.got(), "A B C")
+			s.asked("in all", "secretsmanager://a, ssm:///b, ssm:///t/**, ssm:///maybe")
+		}, change...)
+	}
+	t.Run("cache", func(t *testing.T) { run(t) })
+	t.Run("no cache", func(t *testing.T) { run(t, cacheOff) })
+}
+
+func TestVariablesFail(t *testing.T) {
+	const env = "A=secretsmanager://a#nope B=ssm:///denied C=ssm:///good D=ssm:///slow E=ssm:///denied"
+	prepare := func(s *stand) {
+		s.has("secretsmanager://a", record("a", `{"x":"`+"1"+`"}`))
+		s.fails("ssm:///denied", secret.Denied)
+		s.fails("ssm:///slow", secret.Throttled)
+	}
+	t.Run("fail", func(t *testing.T) {
+		inBubble(t, env, func(t *testing.T, s *stand) {
+			prepare(s)
+			s.Prefetch(t.Context())
+			s.Settle()
+			_, err := s.Variables(t.Context())
+			joined, ok := err.(interface{ Unwrap() []error })
+			if !ok {
+				t.Fatalf("the error is %T, want a joined one", err)
+			}
+			var names string
+			for _, one := range joined.Unwrap() {
+				v, ok := errors.AsType[*manifest.VariableError](one)
+				if !ok {
+					t.Fatalf("an error is %T, want a *VariableError", one)
+				}
+				names += " " + v.Variable + ":" + v.Err.Class.String()
+				is(t, "it unwraps", errors.Is(one, v.Err), true)
+			}
+			is(t, "what has no value", names, " A:FieldMissing B:AccessDenied D:Throttled E:AccessDenied")
+		})
+	})
+	t.Run("warn", func(t *testing.T) {
+		inBubble(t, env, func(t *testing.T, s *stand) {
+			prepare(s)
+			s.init()
+			s.Settle()
+			is(t, "variables", s.variables().got(), "C")
+		}, warn)
+	})
+	t.Run("left", func(t *testing.T) {
+		inBubble(t, env, func(t *testing.T, s *stand) {
+			r := s.variables()
+			r.leave()
+			is(t, "a reader that left", r.got(), "error: context canceled")
+			s.Settle()
+		}, warn)
+	})
+}
