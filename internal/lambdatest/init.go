@@ -48,7 +48,8 @@ func (s *sandbox) initSteps(ctx context.Context) error {
 	s.mu.Lock()
 	s.registrationOver = true
 	s.mu.Unlock()
-	return s.until(ctx, func() bool { return s.lateLocked(registered) == "" })
+	// Who has reported an error has not called next, and fails init when it exits.
+	return s.until(ctx, func() bool { return s.lateLocked(registered) == "" && s.lateLocked(initError) == "" })
 }
 
 // startExtensions starts every file of the extensions folder that is not a

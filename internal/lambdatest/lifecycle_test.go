@@ -271,6 +271,31 @@ func TestInitFailures(t *testing.T) {
 	}
 }
 
+// TestInitErrorHoldsInit: an extension that has reported an error fails init
+// when it exits, also if everybody else is ready long before.
+func TestInitErrorHoldsInit(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "a", "b")
+	result := s.start()
+	a, b := s.actor("a"), s.actor("b")
+	a.register("INVOKE")
+	b.register("INVOKE")
+	runtime := s.actor("runtime")
+	if got := a.fail("init", "Extension.Broken", "no secret"); got.status != 202 {
+		t.Fatalf("init/error: status %d, want 202", got.status)
+	}
+	b.park()
+	s.await(lambdatest.Next, "b")
+	runtime.park()
+	s.await(lambdatest.Next, "runtime")
+	a.exit(1)
+	got := receive(t, "Start", result)
+	failed, ok := got.err.(*lambdatest.InitError)
+	if !ok || failed.Type != "Extension.InitError" || failed.ReportedType != "Extension.Broken" {
+		t.Errorf("Start: %v, want Extension.InitError with Extension.Broken reported", got.err)
+	}
+}
+
 // Who keeps init from ending is named.
 func TestInitLimit(t *testing.T) {
 	t.Parallel()
