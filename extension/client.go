@@ -1,0 +1,164 @@
+// Package extension speaks Lambda's Extensions API and runs the lifecycle of an
+// external extension: register, init, next, shutdown. It calls the few functions
+// that it is given and knows nothing of secrets.
+package extension
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Names and paths of the Extensions API.
+// Source: docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
+const (
+	apiVersion       = "/2020-01-01/extension"
+	headerName       = "Lambda-Extension-Name"
+	headerIdentifier = "Lambda-Extension-Identifier"
+	headerErrorType  = "Lambda-Extension-Function-Error-Type"
+)
+
+// Client speaks to the Extensions API for one extension.
+type Client struct {
+	base       string
+	name       string
+	identifier string // from register
+	http       *http.Client
+}
+
+// NewClient returns a client for the API at host:port, the value of
+// AWS_LAMBDA_RUNTIME_API. name must be the base name of the extension's file:
+// under any other name Lambda takes it for an internal extension, and init hangs.
+func NewClient(api, name string) *Client {
+	return &Client{
+		base: "http://" + api + apiVersion,
+		name: name,
+		// No timeout: next blocks for as long as the function is not invoked. No
+		// proxy: the API's address may be link-local, which HTTP_PROXY captures.
+		http: &http.Client{Transport: &http.Transport{Proxy: nil}},
+	}
+}
+
+// The kinds of events that an extension can ask for.
+const (
+	Invoke   = "INVOKE"
+	Shutdown = "SHUTDOWN"
+)
+
+// Event is what next returns.
+type Event struct {
+	// Type is Invoke or Shutdown.
+	Type string `json:"eventType"`
+	// DeadlineMs is when the invoke or the shutdown must be over, in
+	// milliseconds since the epoch.
+	DeadlineMs int64 `json:"deadlineMs"`
+	// RequestID is the invoke's; empty for Shutdown.
+	RequestID string `json:"requestId"`
+	// Reason says why the sandbox shuts down: spindown, timeout, failure, in any
+	// case, or a word that is not documented.
+	Reason string `json:"shutdownReason"`
+}
+
+// Register announces the extension and the events that it wants. Lambda starts
+// the runtime when every extension has registered.
+func (c *Client) Register(ctx context.Context, events ...string) error {
+	body, err := json.Marshal(map[string][]string{"events": append([]string{}, events...)})
+	if err != nil {
+		return err
+	}
+	header, err := c.call(ctx, http.MethodPost, "/register", http.Header{headerName: {c.name}}, body, nil)
+	if err != nil {
+		return fmt.Errorf("registering as %q: %w", c.name, err)
+	}
+	if c.identifier = header.Get(headerIdentifier); c.identifier == "" {
+		return fmt.Errorf("registering as %q: the answer has no %s header", c.name, headerIdentifier)
+	}
+	return nil
+}
+
+// Next says that the extension has done what it had to do and waits for the next
+// event, without limit.
+func (c *Client) Next(ctx context.Context) (Event, error) {
+	var event Event
+	header := http.Header{headerIdentifier: {c.identifier}}
+	if _, err := c.call(ctx, http.MethodGet, "/event/next", header, nil, &event); err != nil {
+		return Event{}, fmt.Errorf("asking for the next event: %w", err)
+	}
+	if event.Type == "" { // or the loop would go round and round on such answers
+		return Event{}, errors.New("asking for the next event: the answer has no eventType")
+	}
+	return event, nil
+}
+
+// InitError tells Lambda why init fails. The failure comes when the process
+// exits, so it must exit after this.
+func (c *Client) InitError(ctx context.Context, f *Fault) error {
+	return c.report(ctx, "/init/error", f)
+}
+
+// ExitError tells Lambda why the extension is about to exit after init.
+func (c *Client) ExitError(ctx context.Context, f *Fault) error {
+	return c.report(ctx, "/exit/error", f)
+}
+
+func (c *Client) report(ctx context.Context, path string, f *Fault) error {
+	body, err := json.Marshal(map[string]any{
+		"errorMessage": f.Message, "errorType": f.Type, "stackTrace": []string{},
+	})
+	if err != nil {
+		return err
+	}
+	header := http.Header{headerIdentifier: {c.identifier}, headerErrorType: {f.Type}}
+	if _, err := c.call(ctx, http.MethodPost, path, header, body, nil); err != nil {
+		return fmt.Errorf("reporting %s: %w", f.Type, err)
+	}
+	return nil
+}
+
+// maxAnswer bounds what is read of an answer: events are a few hundred bytes.
+const maxAnswer = 1 << 20
+
+// call makes one request. Any 2xx is success: register and next answer 200, the
+// two reports 202.
+func (c *Client) call(ctx context.Context, method, path string, header http.Header, body []byte, into any) (http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header = header
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, refusal(resp.StatusCode, answer)
+	}
+	if into != nil {
+		// The content type is not checked: SHUTDOWN comes without one.
+		if err := json.Unmarshal(answer, into); err != nil {
+			return nil, err
+		}
+	}
+	return resp.Header, nil
+}
+
+// refusal is the error for an answer that is not a success.
+func refusal(status int, answer []byte) error {
+	var said struct{ ErrorMessage, ErrorType string }
+	if json.Unmarshal(answer, &said) == nil && said.ErrorType != "" {
+		return fmt.Errorf("%s: %s (status %d)", said.ErrorType, said.ErrorMessage, status)
+	}
+	return fmt.Errorf("status %d", status)
+}
