@@ -1,0 +1,173 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"larder/secret"
+)
+
+// The contract of AWS's own "Parameters and Secrets Lambda Extension". Its answers
+// are encoding/json's on the output structs of the SDK for Go, so ours are, too,
+// including the order of the fields, the nulls, and < > and & escaped. Its users
+// cut them up by position.
+//
+// Source: docs.aws.amazon.com/systems-manager/latest/userguide/ps-integration-lambda-extensions.html
+
+// awsFailure is the text of every failure of AWS. Clients retry on its status,
+// 400, and on nothing else, so the reason stands in headers.
+const awsFailure = "an unexpected error occurred while executing request"
+
+// secretOutput has the fields of secretsmanager.GetSecretValueOutput.
+type secretOutput struct {
+	ARN            *string
+	CreatedDate    *time.Time
+	Name           *string
+	SecretBinary   []byte
+	SecretString   *string
+	VersionId      *string
+	VersionStages  []string
+	ResultMetadata struct{}
+}
+
+// parameterOutput has the fields of ssm.GetParameterOutput.
+type parameterOutput struct {
+	Parameter      parameterFields
+	ResultMetadata struct{}
+}
+
+type parameterFields struct {
+	ARN              *string
+	DataType         *string
+	LastModifiedDate *time.Time
+	Name             *string
+	Selector         *string
+	SourceResult     *string
+	Type             string
+	Value            *string
+	Version          int64
+}
+
+// awsSecret serves /secretsmanager/get?secretId=&versionId=&versionStage=.
+func (s *Server) awsSecret(x *exchange) {
+	s.serveAWS(x, func(q query) (secret.Key, error) {
+		return secret.SecretKey(s.config.Region, q.get("secretId"), q.get("versionId"), q.get("versionStage"))
+	})
+}
+
+// awsParameter serves
+// /systemsmanager/parameters/get?name=&version=&label=&withDecryption=. Of version
+// and label the one that comes first counts.
+func (s *Server) awsParameter(x *exchange) {
+	s.serveAWS(x, func(q query) (secret.Key, error) {
+		decrypt := false
+		if text := q.get("withDecryption"); text != "" {
+			var err error
+			if decrypt, err = strconv.ParseBool(strings.ToLower(text)); err != nil {
+				return secret.Key{}, fmt.Errorf("withDecryption is true or false")
+			}
+		}
+		var version, label string
+		switch name, value := q.first("version", "label"); name {
+		case "version":
+			version = value
+		case "label":
+			label = value
+		}
+		return secret.ParameterKey(s.config.Region, q.get("name"), version, label, decrypt)
+	})
+}
+
+// serveAWS answers a read of what makeKey finds in the query. Parameters that the
+// contract does not know are ignored: published clients send some.
+func (s *Server) serveAWS(x *exchange, makeKey func(query) (secret.Key, error)) {
+	q, err := parseQuery(x.r.URL.RawQuery)
+	if err != nil {
+		failAWS(x, err)
+		return
+	}
+	force, err := q.force()
+	if err != nil {
+		failAWS(x, err)
+		return
+	}
+	key, err := makeKey(q)
+	if err != nil {
+		failAWS(x, err)
+		return
+	}
+	x.asks(key)
+	answer, err := s.config.Manifest.Get(x.r.Context(), key, force)
+	x.got(answer)
+	if err != nil {
+		failAWS(x, err)
+		return
+	}
+	body, err := json.Marshal(output(answer.Record))
+	if err != nil {
+		panic(err) // our own structs always encode
+	}
+	x.write(http.StatusOK, typeJSON, body)
+}
+
+// output returns the SDK's struct for a record.
+func output(r *secret.Record) any {
+	value := string(r.Value.Reveal())
+	if r.Service == secret.SecretsManager {
+		o := secretOutput{
+			ARN: known(r.ARN), CreatedDate: date(r.Created), Name: known(r.Name),
+			VersionId: known(r.Version), VersionStages: r.Stages,
+		}
+		if r.Binary {
+			o.SecretBinary = r.Value.Reveal()
+		} else {
+			o.SecretString = &value
+		}
+		return o
+	}
+	version, err := strconv.ParseInt(r.Version, 10, 64)
+	if err != nil {
+		panic(err) // source lets only numbers through
+	}
+	return parameterOutput{Parameter: parameterFields{
+		ARN: known(r.ARN), DataType: known(r.DataType), LastModifiedDate: date(r.Modified), Name: known(r.Name),
+		Selector: known(r.Selector), SourceResult: known(string(r.SourceResult.Reveal())), Type: r.Type,
+		Value: &value, Version: version,
+	}}
+}
+
+// known returns nil, which becomes null, for what AWS did not say.
+func known(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+func date(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// failAWS answers any failure as AWS's extension does, with the reason in the
+// headers.
+func failAWS(x *exchange, err error) {
+	x.explain(asError(err))
+	x.write(http.StatusBadRequest, typeText, []byte(awsFailure))
+}
+
+func refuseAWS(x *exchange, r *refusal) {
+	x.refused(r)
+	text := r.aws
+	if text == "" {
+		text = r.message
+	}
+	x.write(r.status, typeText, []byte(text))
+}

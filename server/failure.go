@@ -1,0 +1,131 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"larder/manifest"
+	"larder/secret"
+)
+
+// status is the one place that turns a class of failure into a status of our
+// own paths.
+func status(c secret.Class) int {
+	switch c {
+	case secret.BadReference, secret.Rejected:
+		return http.StatusBadRequest
+	case secret.Undeclared, secret.Denied:
+		return http.StatusForbidden
+	case secret.NotFound:
+		return http.StatusNotFound
+	case secret.NotJSON, secret.FieldMissing:
+		return http.StatusUnprocessableEntity
+	case secret.BadAnswer:
+		return http.StatusBadGateway
+	case secret.Throttled, secret.Unavailable, secret.Credentials, secret.Canceled:
+		return http.StatusServiceUnavailable
+	case secret.Timeout:
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusInternalServerError
+}
+
+// asError returns the failure that err is. The only other error is that of the
+// request's context: its reader has left.
+func asError(err error) *secret.Error {
+	if e, ok := errors.AsType[*secret.Error](err); ok {
+		return e
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &secret.Error{Class: secret.Canceled, Message: "the reader has left"}
+	}
+	return &secret.Error{Class: secret.BadReference, Message: err.Error()}
+}
+
+// explain writes the headers that say why there is no value, on every path.
+func (x *exchange) explain(e *secret.Error) {
+	x.failure = e
+	h := x.w.Header()
+	h.Del("ETag") // of a record whose field is missing
+	h.Del("Age")
+	h.Set("Larder-Error", e.Word())
+	if e.Action != "" {
+		h.Set("Larder-Action", e.Action)
+	}
+	if e.Key.Region != "" {
+		h.Set("Larder-Region", e.Key.Region)
+	}
+}
+
+// failure is the body of an error on our own paths.
+type failure struct {
+	Code      string   `json:"code"`
+	Message   string   `json:"message"`
+	Reference string   `json:"reference,omitempty"`
+	Region    string   `json:"region,omitempty"`
+	Action    string   `json:"action,omitempty"`
+	Variables []string `json:"variables,omitempty"`
+}
+
+// fail answers on our own paths.
+func (x *exchange) fail(err error) {
+	e := asError(err)
+	x.explain(e)
+	body := failure{Code: e.Word(), Message: e.Message, Region: e.Key.Region, Action: e.Action, Variables: variables(err)}
+	if e.Key.ID != "" {
+		body.Reference = e.Key.String()
+	}
+	if len(body.Variables) > 0 {
+		body.Message = err.Error() // names each with its own reason
+	}
+	code := status(e.Class)
+	if code == http.StatusServiceUnavailable {
+		x.w.Header().Set("Retry-After", "1")
+	}
+	x.write(code, typeJSON, marshal(body))
+}
+
+// variables returns the variables that the failures joined in err are about.
+func variables(err error) []string {
+	if v, ok := err.(*manifest.VariableError); ok {
+		return []string{v.Variable}
+	}
+	var names []string
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			names = append(names, variables(one)...)
+		}
+	}
+	return names
+}
+
+func refuseOwn(x *exchange, r *refusal) {
+	x.refused(r)
+	x.write(r.status, typeJSON, marshal(failure{Code: r.code, Message: r.message}))
+}
+
+// refused writes the headers of a refusal.
+func (x *exchange) refused(r *refusal) {
+	h := x.w.Header()
+	h.Set("Larder-Error", r.code)
+	switch r {
+	case errMethod:
+		h.Set("Allow", http.MethodGet)
+	case errBusy:
+		h.Set("Retry-After", "1")
+	}
+}
+
+// marshal writes JSON as it is, without escaping < > and & for HTML.
+func marshal(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err) // our own structs of strings always encode
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}

@@ -1,0 +1,121 @@
+package server
+
+import (
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// Headers that carry the token. The second one is for users who come from the
+// Workload Credentials Provider.
+const (
+	tokenHeader      = "X-Aws-Parameters-Secrets-Token"
+	vaultTokenHeader = "X-Vault-Token"
+)
+
+// maxInFlight bounds the requests that are answered at once: a sandbox has 1,024
+// file descriptors, so more would fail in a worse way.
+const maxInFlight = 1024
+
+// refusal is an answer of the guard. The three contracts word it in three ways.
+type refusal struct {
+	status  int
+	code    string // on our paths
+	message string // on our paths, and where the others have no text of their own
+
+	aws            string // the text on AWS's paths
+	provider       string // the text on the provider's paths
+	providerStatus int    // if not status
+}
+
+// Error returns the message.
+func (r *refusal) Error() string { return r.message }
+
+var (
+	errBusy = &refusal{
+		status: http.StatusTooManyRequests, code: "TooManyRequests",
+		message:  "more than 1024 requests are in flight",
+		provider: "Connection limit exceeded",
+	}
+	errForwarded = &refusal{
+		status: http.StatusBadRequest, code: "Forwarded",
+		message:  "a request with X-Forwarded-For comes from elsewhere",
+		provider: "Forwarded",
+	}
+	errHost = &refusal{
+		status: http.StatusMisdirectedRequest, code: "ForeignHost",
+		message: "the Host header must be localhost, 127.0.0.1 or [::1]",
+	}
+	errToken = &refusal{
+		status: http.StatusUnauthorized, code: "BadToken",
+		message:  "the header " + tokenHeader + " must hold the value of AWS_SESSION_TOKEN",
+		aws:      "bad session token or header key",
+		provider: "Bad Token", providerStatus: http.StatusForbidden,
+	}
+	errMethod = &refusal{
+		status: http.StatusMethodNotAllowed, code: "MethodNotAllowed",
+		message: "only GET is served", provider: "Not allowed",
+	}
+	errPath = &refusal{
+		status: http.StatusNotFound, code: "NoSuchPath",
+		message: "no such path; there are /value, /env, /secretsmanager/get, /systemsmanager/parameters/get and /v1/",
+	}
+)
+
+// guard checks what must hold for every path but an open one, in the order of
+// the Workload Credentials Provider. A request that it lets through counts as in
+// flight.
+func (s *Server) guard(x *exchange, at endpoint) *refusal {
+	if n := s.inFlight.Add(1); n > maxInFlight {
+		s.inFlight.Add(-1)
+		return errBusy
+	}
+	if refused := s.check(x.r, at); refused != nil {
+		s.inFlight.Add(-1)
+		return refused
+	}
+	return nil
+}
+
+func (s *Server) check(r *http.Request, at endpoint) *refusal {
+	if !at.open {
+		if _, ok := r.Header["X-Forwarded-For"]; ok {
+			return errForwarded
+		}
+		if !isLoopback(r.Host) {
+			return errHost
+		}
+		if !s.authorized(r.Header) {
+			return errToken
+		}
+	}
+	if r.Method != http.MethodGet {
+		return errMethod
+	}
+	return nil
+}
+
+// isLoopback reports whether a Host header names this machine. A page in a
+// browser whose name resolves to 127.0.0.1 sends its own name. HTTP/1.0 sends
+// none, and no browser speaks that.
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	switch strings.ToLower(strings.Trim(host, "[]")) {
+	case "", "localhost", "127.0.0.1", "::1":
+		return true
+	}
+	return false
+}
+
+// authorized reports whether one of the headers has the token. It compares in
+// constant time. An empty token is refused before a server is made; here it would
+// match an empty header.
+func (s *Server) authorized(h http.Header) bool {
+	want := s.config.Token.Reveal()
+	equal := subtle.ConstantTimeCompare([]byte(h.Get(tokenHeader)), want) |
+		subtle.ConstantTimeCompare([]byte(h.Get(vaultTokenHeader)), want)
+	return len(want) > 0 && equal == 1
+}

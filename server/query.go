@@ -1,0 +1,94 @@
+package server
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// query is the query of a URL in the order in which it was written: on AWS's
+// paths the first of two that exclude each other counts.
+type query []parameter
+
+type parameter struct{ name, value string }
+
+// parseQuery decodes percent-encoding and nothing else. A raw '+' stays a '+':
+// a secret's name may hold one, and no legal name has a space.
+func parseQuery(raw string) (query, error) {
+	var q query
+	for item := range strings.SplitSeq(raw, "&") {
+		if item == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(item, "=")
+		n, err := url.PathUnescape(name)
+		if err != nil {
+			return nil, fmt.Errorf("the query has a '%%' that starts no percent-encoding")
+		}
+		v, err := url.PathUnescape(value)
+		if err != nil {
+			return nil, fmt.Errorf("the query has a '%%' that starts no percent-encoding")
+		}
+		q = append(q, parameter{n, v})
+	}
+	return q, nil
+}
+
+// get returns the value of a parameter, "" without one. Of two the first counts,
+// where that is not refused.
+func (q query) get(name string) string {
+	for _, p := range q {
+		if p.name == name {
+			return p.value
+		}
+	}
+	return ""
+}
+
+// first returns which of the names comes first in the URL, and its value. One
+// without a value is as good as none: it must not hide the other.
+func (q query) first(names ...string) (name, value string) {
+	for _, p := range q {
+		if p.value != "" && slices.Contains(names, p.name) {
+			return p.name, p.value
+		}
+	}
+	return "", ""
+}
+
+// unknown returns the first parameter that is none of names, and whether there is
+// one.
+func (q query) unknown(names ...string) (name string, found bool) {
+	for _, p := range q {
+		if !slices.Contains(names, p.name) {
+			return p.name, true
+		}
+	}
+	return "", false
+}
+
+// twice returns a parameter that stands twice, and whether there is one.
+func (q query) twice() (name string, found bool) {
+	for i, p := range q {
+		if slices.ContainsFunc(q[:i], func(other parameter) bool { return other.name == p.name }) {
+			return p.name, true
+		}
+	}
+	return "", false
+}
+
+// force reads refreshNow: true, 1, false or 0, in any case; false without it.
+func (q query) force() (bool, error) {
+	i := slices.IndexFunc(q, func(p parameter) bool { return p.name == "refreshNow" })
+	if i < 0 {
+		return false, nil
+	}
+	switch strings.ToLower(q[i].value) {
+	case "true", "1":
+		return true, nil
+	case "false", "0":
+		return false, nil
+	}
+	return false, fmt.Errorf("refreshNow is true, 1, false or 0")
+}

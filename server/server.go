@@ -1,0 +1,109 @@
+// Package server is Larder's HTTP surface: AWS's extension's contract, the
+// Workload Credentials Provider's, and our own, each in a file of its name. All of
+// them stand behind one guard.
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"larder/manifest"
+	"larder/secret"
+)
+
+// Config is what a server needs. All fields are required.
+type Config struct {
+	// Manifest answers the reads.
+	Manifest *manifest.Manifest
+	// Region is the function's: where a name without a Region is asked for.
+	Region string
+	// Token is what a reader must present: the function's session token.
+	Token secret.Value
+	// Log gets one line for each read, never with a value: at level debug, and at
+	// warn for a failure that somebody has to mend.
+	Log *slog.Logger
+}
+
+// Server is an http.Handler.
+type Server struct {
+	config   Config
+	inFlight atomic.Int64
+}
+
+// New returns a server.
+func New(config Config) *Server { return &Server{config: config} }
+
+// endpoint is what serves a path, and how it words a refusal.
+type endpoint struct {
+	serve  func(*exchange)
+	refuse func(*exchange, *refusal)
+	open   bool // not guarded
+}
+
+// route finds the endpoint of a path as it stands in the request. Nothing is
+// decoded before, cleaned or redirected: "//" and ".." are part of no path.
+func (s *Server) route(path string) endpoint {
+	switch path {
+	case "/secretsmanager/get", "/secretsmanager/get/":
+		return endpoint{serve: s.awsSecret, refuse: refuseAWS}
+	case "/systemsmanager/parameters/get", "/systemsmanager/parameters/get/":
+		return endpoint{serve: s.awsParameter, refuse: refuseAWS}
+	case "/ping":
+		return endpoint{serve: ping, refuse: refuseProvider, open: true}
+	case "/value":
+		return endpoint{serve: s.value, refuse: refuseOwn}
+	case "/env":
+		return endpoint{serve: s.variables, refuse: refuseOwn}
+	}
+	switch {
+	case strings.HasPrefix(path, providerPrefix):
+		return endpoint{serve: s.providerSecret, refuse: refuseProvider}
+	case strings.HasPrefix(path, variablePrefix):
+		return endpoint{serve: s.variable, refuse: refuseOwn}
+	}
+	return endpoint{serve: noPath, refuse: refuseOwn}
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	x := &exchange{w: w, r: r}
+	at := s.route(r.URL.EscapedPath())
+	if refused := s.guard(x, at); refused != nil {
+		at.refuse(x, refused)
+	} else {
+		defer s.inFlight.Add(-1)
+		at.serve(x)
+	}
+	s.logRead(x, time.Since(start))
+}
+
+func noPath(x *exchange) { refuseOwn(x, errPath) }
+
+// logRead writes a line for each read. On AWS's paths it is the only one in words
+// about a failure, so those that somebody has to mend are warnings. That a secret
+// does not exist may be what an application wants to know.
+func (s *Server) logRead(x *exchange, took time.Duration) {
+	level := slog.LevelDebug
+	if e := x.failure; e != nil && e.Class != secret.NotFound && e.Class != secret.Canceled {
+		level = slog.LevelWarn
+	}
+	ctx := x.r.Context()
+	if !s.config.Log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("path", x.r.URL.EscapedPath()),
+		slog.String("ref", x.ref),
+		slog.String("result", x.result()),
+		slog.Int("status", x.status),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+	}
+	if x.failure != nil {
+		attrs = append(attrs, slog.String("problem", x.failure.Error()))
+	}
+	s.config.Log.LogAttrs(ctx, level, "read", attrs...)
+}
