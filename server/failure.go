@@ -78,7 +78,7 @@ func (x *exchange) fail(err error) {
 	if e.Key.ID != "" {
 		body.Reference = e.Key.String()
 	}
-	if len(body.Variables) > 0 {
+	if len(body.Variables) > 1 {
 		body.Message = err.Error() // names each with its own reason
 	}
 	code := status(e.Class)

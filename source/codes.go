@@ -15,15 +15,25 @@ func classifyCode(code, message string, status int, action string) *secret.Error
 	if e.Class == secret.Denied {
 		e.Action = missingAction(code, message, action)
 	}
+	if code == parameterNotFound && message == "" { // all that GetParameter says
+		e.Message = noParameter
+	}
 	return e
 }
+
+// What a parameter that does not exist comes to, also in a batch, whose answer
+// only lists its name.
+const (
+	parameterNotFound = "ParameterNotFound"
+	noParameter       = "there is no parameter of this name"
+)
 
 func classOf(code string, status int, action string) secret.Class {
 	if _, ok := retry.DefaultThrottleErrorCodes[code]; ok {
 		return secret.Throttled
 	}
 	switch code {
-	case "ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound", "ParameterVersionLabelNotFound":
+	case "ResourceNotFoundException", parameterNotFound, "ParameterVersionNotFound", "ParameterVersionLabelNotFound":
 		return secret.NotFound
 	case "InvalidRequestException":
 		// Of a read, this says that the secret is scheduled for deletion:

@@ -73,7 +73,7 @@ func (p *parameterStore) many(ctx context.Context, keys []secret.Key) (map[secre
 // unknownParameter is what GetParameter would have answered for a name that
 // GetParameters calls invalid.
 func unknownParameter() *secret.Error {
-	return &secret.Error{Class: secret.NotFound, Code: "ParameterNotFound", Message: "there is no parameter of this name"}
+	return &secret.Error{Class: secret.NotFound, Code: parameterNotFound, Message: noParameter}
 }
 
 // Versions of parameters count from 1. What comes from another service has none:
