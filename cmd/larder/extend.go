@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"larder/cache"
+	"larder/extension"
+	"larder/manifest"
+	"larder/secret"
+	"larder/server"
+	"larder/source"
+)
+
+// Types of the faults that Lambda is told.
+const (
+	configInvalid = "Extension.ConfigInvalid"
+	secretMissing = "Extension.SecretMissing"
+	serverFailed  = "Extension.ServerFailed"
+)
+
+// larder is the parts of a running extension.
+type larder struct {
+	settings settings
+	log      *slog.Logger
+	calls    atomic.Int64 // to AWS
+	source   *source.Source
+	cache    *cache.Cache
+	manifest *manifest.Manifest
+	http     *http.Server
+	serving  sync.WaitGroup
+}
+
+// extend is the extension, from start to shutdown. self is the path of the
+// program, whose base name Lambda knows the extension by. An error has been
+// logged, and Lambda has been told of it where it has an ear.
+func extend(ctx context.Context, self string, environ []string, out io.Writer) error {
+	s, warnings, mistakes := readSettings(environ)
+	log := newLog(out, s.json, s.level)
+	for _, w := range warnings {
+		log.Warn("setting", "problem", w.Error())
+	}
+	err := start(ctx, self, s, mistakes, log)
+	if err != nil {
+		log.Error("exit", "problem", err.Error())
+	}
+	return err
+}
+
+func start(ctx context.Context, self string, s settings, mistakes []error, log *slog.Logger) error {
+	if s.runtimeAPI == "" {
+		return errors.New("AWS_LAMBDA_RUNTIME_API is not set: Lambda starts this program, from /opt/extensions")
+	}
+	client := extension.NewClient(s.runtimeAPI, filepath.Base(self))
+	// Also with mistakes in the settings, so that a port that is taken is named
+	// together with them.
+	listeners, err := listen(s.port)
+	if mistakes = add(mistakes, err); len(mistakes) > 0 {
+		closeAll(listeners)
+		return extension.Fail(ctx, client, &extension.Fault{Type: configInvalid, Message: join(mistakes)})
+	}
+	return assemble(s, log).run(ctx, client, listeners)
+}
+
+func join(errs []error) string {
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func newLog(out io.Writer, json bool, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if json {
+		return slog.New(slog.NewJSONHandler(out, options))
+	}
+	return slog.New(slog.NewTextHandler(out, options))
+}
+
+// assemble connects the parts. It is on the way to register, so nothing in it
+// makes a client, reads a file or opens a connection.
+func assemble(s settings, log *slog.Logger) *larder {
+	l := &larder{settings: s, log: log}
+	l.source = source.New(source.Config{
+		AccessKeyID:            s.sdk.accessKeyID,
+		SecretAccessKey:        s.sdk.secretAccessKey,
+		SessionToken:           s.sdk.sessionToken,
+		Endpoint:               s.sdk.endpoint,
+		SecretsManagerEndpoint: s.sdk.secretsManager,
+		ParameterStoreEndpoint: s.sdk.ssm,
+		FIPS:                   s.sdk.fips,
+		DualStack:              s.sdk.dualStack,
+		CABundle:               s.sdk.caBundle,
+		MaxConnections:         s.maxConnections,
+		SecretsManagerTimeout:  s.timeout[secret.SecretsManager],
+		ParameterStoreTimeout:  s.timeout[secret.ParameterStore],
+		Log:                    log,
+		Observe:                func(source.Call) { l.calls.Add(1) },
+	})
+	l.cache = cache.New(cache.Config{
+		Fetch: l.source.Fetch, TTL: s.ttl, Entries: s.entries, Bytes: s.cacheBytes,
+		Declared: manifest.Keys(s.declarations),
+	})
+	l.manifest = manifest.New(manifest.Config{
+		Declarations: s.declarations, Cache: l.cache, CacheBytes: s.cacheBytes,
+		Warn: s.warn, DeclaredOnly: s.declaredOnly,
+	})
+	l.http = server.HTTP(server.New(server.Config{
+		Manifest: l.manifest, Region: s.region, Token: s.sdk.sessionToken, Log: log,
+	}), log)
+	return l
+}
+
+// run serves on the listeners, which it closes, and goes through the lifecycle.
+func (l *larder) run(ctx context.Context, client *extension.Client, listeners []net.Listener) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	l.serve(listeners, cancel)
+	defer l.close()
+	return (&extension.Lifecycle{
+		Client: client, Events: []string{extension.Invoke, extension.Shutdown},
+		Init: l.init, Invoke: l.invoke, Shutdown: l.shutdown,
+	}).Run(ctx)
+}
+
+// serve answers on the listeners until close. A listener that fails ends the
+// extension: Lambda then starts a new sandbox.
+func (l *larder) serve(listeners []net.Listener, fail context.CancelCauseFunc) {
+	for _, listener := range listeners {
+		l.log.Debug("listening", "addr", listener.Addr().String())
+		l.serving.Go(func() {
+			if err := l.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				fail(&extension.Fault{Type: serverFailed, Message: fmt.Sprintf("serving on %s: %v", listener.Addr(), err)})
+			}
+		})
+	}
+}
+
+// init fetches what is declared, while the runtime starts.
+func (l *larder) init(ctx context.Context) error {
+	l.log.Debug("registered")
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, l.settings.initTimeout)
+	defer cancel()
+	v := l.manifest.Prefetch(ctx)
+	l.log.Info("prefetch done", "declared", v.Keys, "fetched", v.Fetched, "calls", l.calls.Load(),
+		"ms", float64(time.Since(start).Microseconds())/1000)
+	for _, p := range v.Late {
+		l.log.Warn("not fetched during init, a read asks again", "problem", p.String())
+	}
+	if !v.Stops(l.settings.warn) {
+		for _, p := range v.Missing {
+			l.log.Warn("missing", "problem", p.String())
+		}
+		l.manifest.Settle()
+		return nil
+	}
+	// Whoever waits for a missing secret is let go by close, after the report.
+	kind := secretMissing
+	if v.TooLarge != nil {
+		kind = configInvalid
+	}
+	return &extension.Fault{Type: kind, Message: v.Message()}
+}
+
+// invoke runs at each INVOKE.
+func (l *larder) invoke(_ context.Context, e extension.Event) {
+	l.log.Debug("invoke", "requestId", e.RequestID)
+	l.manifest.Invoked()
+}
+
+// shutdown runs at SHUTDOWN; close does the work, which is the same for every
+// way to the end.
+func (l *larder) shutdown(_ context.Context, e extension.Event) {
+	l.log.Info("shutdown", "reason", strings.ToLower(e.Reason))
+}
+
+// closeTimeout bounds the wait for readers at the end: of the two seconds that a
+// shutdown has, the runtime may have used 600 ms already.
+const closeTimeout = 500 * time.Millisecond
+
+// close stops accepting, lets go who waits, and drops the values.
+func (l *larder) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	l.manifest.Settle()
+	l.cache.Close()
+	if l.http.Shutdown(ctx) != nil {
+		_ = l.http.Close() // who is not done by now is cut off
+	}
+	l.serving.Wait()
+	l.source.Close()
+}

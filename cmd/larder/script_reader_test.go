@@ -1,0 +1,272 @@
+package main_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// request is one read and what must come of it.
+type request struct {
+	// Path is the target of the request as it is sent.
+	Path string `json:"path"`
+	// Method is GET unless it is set.
+	Method string `json:"method"`
+	// Header replaces headers that the reader sends, and adds others. Empty: the
+	// header is not sent.
+	Header map[string]string `json:"header"`
+	// Count makes so many reads of it, with {n} in Path and Want replaced by the
+	// numbers from 1 on. Zero: one, as it is.
+	Count int `json:"count"`
+
+	// Want is the value that must come, Bytes one in base64, Wants the object of
+	// all variables, and Match a regular expression for the body.
+	Want  *string           `json:"want"`
+	Bytes []byte            `json:"bytes"`
+	Wants map[string]string `json:"wants"`
+	Match string            `json:"match"`
+	// Show puts the body into the response, whatever it is: a leak.
+	Show bool `json:"show"`
+}
+
+// reader is a function's runtime. It makes the reads of each event and answers
+// with a line for each: see read. Those of READER_INIT it makes at module load,
+// and prints the lines. READER_COUNT clients make all the reads at once, each on
+// a connection of its own and beginning with another read.
+func reader() {
+	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
+	if text := os.Getenv("READER_INIT"); text != "" {
+		fmt.Println(beginsToRead)
+		os.Stdout.WriteString(carryOut([]byte(text)))
+	}
+	platform := &http.Client{Transport: &http.Transport{}}
+	for {
+		next, err := platform.Get(api + "next")
+		if err != nil {
+			leave(err)
+		}
+		event, err := io.ReadAll(next.Body)
+		if err != nil {
+			leave(err)
+		}
+		answer := carryOut(event)
+		id := next.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		resp, err := platform.Post(api+id+"/response", "text/plain", strings.NewReader(answer))
+		if err != nil {
+			leave(err)
+		}
+		resp.Body.Close()
+	}
+}
+
+// beginsToRead is what the reader prints in front of its reads at module load.
+const beginsToRead = "reading"
+
+// leave ends a process that cannot go on. os.Exit would wait for a second where
+// the race detector is on.
+func leave(err error) {
+	fmt.Println("giving up:", err)
+	syscall.Exit(1)
+}
+
+// carryOut makes the reads of an event and returns the lines. Those of several
+// clients are sorted, with their number in front.
+func carryOut(event []byte) string {
+	var requests []request
+	if err := json.Unmarshal(event, &requests); err != nil {
+		return fmt.Sprintln("not a list of reads:", err)
+	}
+	requests = expandRequests(requests)
+	readers, err := strconv.Atoi(cmp.Or(os.Getenv("READER_COUNT"), "1"))
+	if err != nil {
+		return fmt.Sprintln("READER_COUNT:", err)
+	}
+	lines := make([][]string, readers)
+	var wg sync.WaitGroup
+	for i := range readers {
+		wg.Go(func() {
+			client := newLocalClient()
+			defer client.CloseIdleConnections()
+			for n := range requests {
+				lines[i] = append(lines[i], requests[(n+i)%len(requests)].read(client))
+			}
+		})
+	}
+	wg.Wait()
+	if readers == 1 {
+		return strings.Join(lines[0], "")
+	}
+	count := make(map[string]int)
+	for _, line := range slices.Concat(lines...) {
+		count[line]++
+	}
+	var b strings.Builder
+	for _, line := range slices.Sorted(maps.Keys(count)) {
+		fmt.Fprintf(&b, "%d× %s", count[line], line)
+	}
+	return b.String()
+}
+
+func expandRequests(requests []request) []request {
+	var all []request
+	for _, r := range requests {
+		if r.Count == 0 {
+			all = append(all, r)
+			continue
+		}
+		for n := range r.Count {
+			number := strings.NewReplacer("{n}", strconv.Itoa(n+1))
+			one := r
+			one.Path = number.Replace(r.Path)
+			if r.Want != nil {
+				want := number.Replace(*r.Want)
+				one.Want = &want
+			}
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// newLocalClient returns a client with connections of its own, which shows
+// redirects instead of following them.
+func newLocalClient() *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       20 * time.Second,
+	}
+}
+
+// localAddress is where the extension listens.
+func localAddress() string {
+	return "localhost:" + cmp.Or(os.Getenv("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"), "2773")
+}
+
+// read makes the read and returns its line: status, same or different or -, the
+// path, and the headers that matter. The body follows only if it is an error's,
+// which holds no value.
+func (r *request) read(client *http.Client) string {
+	req, err := http.NewRequest(cmp.Or(r.Method, "GET"), "http://"+localAddress()+r.Path, nil)
+	if err != nil {
+		return fmt.Sprintln("not a request:", err)
+	}
+	req.Header.Set("X-Aws-Parameters-Secrets-Token", os.Getenv("AWS_SESSION_TOKEN"))
+	for name, value := range r.Header {
+		switch {
+		case name == "Host":
+			req.Host = value
+		case value == "":
+			req.Header.Del(name)
+		default:
+			req.Header.Set(name, value)
+		}
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return trouble(err) + " " + r.Path + "\n"
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "cut off " + r.Path + "\n"
+	}
+	line := fmt.Sprintf("%d %s %s", resp.StatusCode, r.judge(resp, body), r.Path)
+	for _, name := range []string{"Age", "ETag"} { // differ from run to run
+		if resp.Header.Get(name) != "" {
+			line += " " + name
+		}
+	}
+	for _, name := range []string{
+		"Content-Type", "Location", "Allow", "Retry-After", "Larder-Error", "Larder-Action", "Larder-Region", "Larder-Binary",
+	} {
+		if value := resp.Header.Get(name); value != "" {
+			line += " " + name + "=" + strings.ReplaceAll(value, " ", "")
+		}
+	}
+	if resp.StatusCode >= 400 || r.Show {
+		line += " " + string(body)
+	}
+	return line + "\n"
+}
+
+// trouble says whether nobody listens, or somebody hung up.
+func trouble(err error) string {
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
+		return "unreachable"
+	}
+	return "cut off"
+}
+
+func (r *request) judge(resp *http.Response, body []byte) string {
+	var same bool
+	switch {
+	case r.Want != nil:
+		same = *r.Want == string(valueIn(r.Path, body))
+	case r.Bytes != nil:
+		same = bytes.Equal(r.Bytes, valueIn(r.Path, body))
+	case r.Wants != nil:
+		same = maps.Equal(r.Wants, variablesIn(resp, body))
+	case r.Match != "":
+		same = regexp.MustCompile(r.Match).Match(body)
+	default:
+		return "-"
+	}
+	if same {
+		return "same"
+	}
+	return "different"
+}
+
+// valueIn takes the value out of the form that the path answers in.
+func valueIn(path string, body []byte) []byte {
+	var answer struct {
+		SecretString *string
+		SecretBinary []byte
+		Parameter    struct{ Value *string }
+	}
+	switch {
+	case strings.HasPrefix(path, "/secretsmanager/"), strings.HasPrefix(path, "/v1/"), strings.HasPrefix(path, "/systemsmanager/"):
+		if json.Unmarshal(body, &answer) != nil {
+			return nil
+		}
+	default:
+		return body
+	}
+	for _, text := range []*string{answer.SecretString, answer.Parameter.Value} {
+		if text != nil {
+			return []byte(*text)
+		}
+	}
+	return answer.SecretBinary
+}
+
+// variablesIn reads either form of all variables.
+func variablesIn(resp *http.Response, body []byte) map[string]string {
+	all := make(map[string]string)
+	if resp.Header.Get("Content-Type") == "application/json" {
+		if json.Unmarshal(body, &all) != nil {
+			return nil
+		}
+		return all
+	}
+	for item := range strings.SplitSeq(string(body), "\x00") {
+		name, value, _ := strings.Cut(item, "=")
+		all[name] = value
+	}
+	return all
+}

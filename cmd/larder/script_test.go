@@ -1,0 +1,129 @@
+package main_test
+
+import (
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the test binary play the other processes of a function.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"reader": reader,
+		"holder": holder,
+	})
+}
+
+// TestScripts runs the stories in testdata/script with the real programs: each is
+// a function with its secrets, and what it and Lambda then see. Besides the
+// commands of testscript, a story has:
+//
+//	lambda [flags]        run the function: see bench.lambda
+//	leaks [flags]         the same, and a secret must be found in what comes out
+//	record                run init, and write down what happened: see bench.record
+//	took LIMIT FROM TO    in the timeline, from one event to another at most LIMIT
+//	aws                   serve the secrets over TLS: see aws
+//	occupy NAME           set NAME to a port that is taken
+//	trap NAME             set NAME to an address that notes who connects
+//	trapped REGEXP        somebody connected to a trap, and asked for that
+//	join NAME             put an extension besides larder into the layer
+//	pack FILE             write the layer as a zip
+//	expand FILE           replace {64KiB} in a file by so much text
+func TestScripts(t *testing.T) {
+	b := newBench(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata/script",
+		Setup:              b.setup,
+		RequireUniqueNames: true,
+		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "", // writes what came out into the scripts
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"lambda": b.lambda, "leaks": b.leaks, "record": b.record, "took": took,
+			"aws": aws, "occupy": b.occupy, "trap": trap, "trapped": trapped,
+			"join": join, "pack": b.pack, "expand": expand,
+		},
+	})
+}
+
+// bench is what all scripts share.
+type bench struct {
+	layer    string // folder of the unpacked layer
+	local    string // larder-local
+	packer   string // what makes a layer's zip
+	nextPort atomic.Int32
+}
+
+// newBench builds the programs.
+func newBench(t *testing.T) *bench {
+	noteSources(t)
+	folder := t.TempDir()
+	b := &bench{
+		layer:  filepath.Join(folder, "layer"),
+		local:  filepath.Join(folder, "larder-local"),
+		packer: filepath.Join(folder, "pack"),
+	}
+	b.nextPort.Store(int32(rand.N(ports)))
+	for _, program := range []struct {
+		path, pkg string
+		race      bool
+	}{
+		{filepath.Join(b.layer, "extensions", "larder"), ".", raceDetector},
+		{b.local, "../larder-local", raceDetector},
+		{b.packer, "../../layer/pack", false}, // shares no memory, and is slow enough
+	} {
+		args := []string{"build", fmt.Sprintf("-race=%t", program.race), "-buildvcs=false", "-ldflags=-s -w", "-o", program.path, program.pkg}
+		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+			t.Fatalf("building %s: %v\n%s", program.pkg, err, out)
+		}
+	}
+	return b
+}
+
+// noteSources opens every folder of the module. The go command takes a test's
+// result from its cache until something changes that the test itself has opened,
+// and does not see what go build has.
+func noteSources(t *testing.T) {
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		if entry != nil && (entry.Name() == ".git" || entry.Name() == "dist") {
+			return fs.SkipDir
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// setup prepares the environment of one script.
+func (b *bench) setup(env *testscript.Env) error {
+	env.Setenv("LAYER", b.layer)
+	env.Vars = append(env.Vars, noRaceSleep)
+	env.Values[trapsKey{}] = &traps{}
+	return nil
+}
+
+// Ports for the extension. They lie below those that kernels give to outgoing
+// connections, so that none of these takes one in the moment before larder does.
+const (
+	firstPort = 20_000
+	ports     = 10_000
+)
+
+// freePort returns a port that no other script gets.
+func (b *bench) freePort() (string, error) {
+	for range 100 {
+		n := firstPort + int(b.nextPort.Add(1))%ports
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(n))); err == nil {
+			return strconv.Itoa(n), l.Close()
+		}
+	}
+	return "", fmt.Errorf("a hundred ports from %d on are all taken", firstPort)
+}

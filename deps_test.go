@@ -1,0 +1,114 @@
+// Package larder_test holds what is true of all packages together.
+package larder_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// pkg is what `go list` says about a package.
+type pkg struct {
+	ImportPath string
+	Imports    []string // of what is not a test
+	Deps       []string // with those of its imports
+}
+
+// TestImports holds the one-way flow: each package can be read with nothing open
+// but the ones in its row.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	const sdk = "github.com/aws/"
+	allowed := map[string][]string{ // prefixes of what is not in the standard library
+		"larder/secret":                  {},
+		"larder/cache":                   {"larder/secret", "github.com/hashicorp/golang-lru/v2/simplelru"},
+		"larder/source":                  {"larder/secret", sdk},
+		"larder/manifest":                {"larder/cache", "larder/secret"},
+		"larder/server":                  {"larder/manifest", "larder/cache", "larder/secret"},
+		"larder/extension":               {},
+		"larder/extension/extensiontest": {},
+		"larder/layer":                   {},
+		"larder/layer/":                  {"larder/layer"},
+		"larder/cmd/larder":              {"larder/cache", "larder/extension", "larder/manifest", "larder/secret", "larder/server", "larder/source"},
+		"larder/cmd/larder-local":        {"larder/"},
+		"larder/cmd/larder-local/":       {"larder/"},
+		"larder/internal/":               {"larder/internal/", sdk, "go.yaml.in/yaml/v3"},
+	}
+	for _, p := range list(t, "./...") {
+		imports := slices.DeleteFunc(slices.Clone(p.Imports), isStandard)
+		if len(imports) == 0 {
+			continue
+		}
+		prefixes, ok := allowed[p.ImportPath]
+		for row := range allowed { // a row that ends in a slash is for a folder
+			if !ok && strings.HasSuffix(row, "/") && strings.HasPrefix(p.ImportPath, row) {
+				prefixes = append(prefixes, allowed[row]...)
+			}
+		}
+		for _, path := range imports {
+			if !slices.ContainsFunc(prefixes, func(prefix string) bool { return matches(path, prefix) }) {
+				t.Errorf("%s imports %s, it may import %q", p.ImportPath, path, prefixes)
+			}
+		}
+	}
+}
+
+// TestLinked checks that the extension, which is started with every sandbox, has
+// nothing in it that is for tests and tools.
+func TestLinked(t *testing.T) {
+	t.Parallel()
+	packages := list(t, "./cmd/larder")
+	if len(packages) != 1 || !slices.Contains(packages[0].Deps, "larder/secret") {
+		t.Fatalf("go list found %v, want cmd/larder with its dependencies", packages)
+	}
+	for _, path := range packages[0].Deps {
+		for _, banned := range []string{
+			"testing", "net/http/httptest", "flag", "os/exec", "larder/internal/", "larder/layer", "larder/extension/extensiontest",
+			"go.yaml.in/", "github.com/rogpeppe/", "github.com/aws/aws-sdk-go-v2/config",
+		} {
+			if matches(path, banned) {
+				t.Errorf("cmd/larder links %s", path)
+			}
+		}
+	}
+}
+
+// matches reports whether path is the package or beneath the folder, which ends
+// in a slash.
+func matches(path, packageOrFolder string) bool {
+	return path == packageOrFolder || strings.HasSuffix(packageOrFolder, "/") && strings.HasPrefix(path, packageOrFolder)
+}
+
+// isStandard reports whether a path is of the standard library: the first part of
+// any other has a dot, or is our module.
+func isStandard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return first != "larder" && !strings.Contains(first, ".")
+}
+
+func list(t *testing.T, pattern string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", pattern)
+	out, err := cmd.Output()
+	if err != nil {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+			err = errors.New(string(exit.Stderr))
+		}
+		t.Fatalf("%v: %v", cmd, err)
+	}
+	var packages []pkg
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		switch err := decoder.Decode(&p); {
+		case errors.Is(err, io.EOF):
+			return packages
+		case err != nil:
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
