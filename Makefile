@@ -1,0 +1,104 @@
+# Larder's build. `make` lists what it can do; run and test need Go and make, nothing else.
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# The same Go makes the same bytes, whatever the builder's own settings are: all that changes a
+# binary is said here. GOFLAGS repeats a default, because an empty one means the user's.
+GO    := GOFLAGS=-mod=readonly GOWORK=off go
+BUILD := CGO_ENABLED=0 GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0 \
+	$(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid="
+
+# Lambda's words for the architectures, and Go's.
+goarch_x86_64 := amd64
+goarch_arm64  := arm64
+machine := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+
+# The example that `make run` starts: python, node or go, whichever this machine has first.
+EXAMPLE   ?= $(shell python3 -c '' 2>/dev/null && echo python || { node -e fetch 2>/dev/null && echo node || echo go; })
+bootstrap := $(if $(filter go,$(EXAMPLE)),dist,examples/$(EXAMPLE))/bootstrap
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
+
+.PHONY: run
+run: dist/larder-$(machine).zip dist/larder-local $(bootstrap) ## the layer and an example function on this machine [EXAMPLE=python|node|go]
+	dist/larder-local run --layer $< --secrets examples/secrets.yaml --env-file examples/function.env -- $(bootstrap)
+
+.PHONY: test
+test: ## unit and script tests, with the race detector where there is a C compiler
+	@if [ "$$(go env CGO_ENABLED)" = 1 ]; then set -x; go test -race ./...; \
+	else echo "no C compiler: testing without the race detector"; set -x; go test ./...; fi
+
+.PHONY: test-integration
+test-integration: layer ## the layer, template.yaml and publishing against moto, a third party's AWS
+	integration/run.sh
+
+.PHONY: layer
+layer: dist/larder-x86_64.zip dist/larder-arm64.zip ## both layer zips, the same bytes from any folder
+
+NAME := larder
+
+.PHONY: publish
+publish: layer ## both layers to your account: REGIONS="eu-west-1 us-east-1" [ORG=o-...] [NAME=larder]
+	@REGIONS="$(REGIONS)" ORG="$(ORG)" NAME="$(NAME)" layer/publish.sh
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l examples/go $$(go list -tags integration -f '{{.Dir}}' ./...)); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w is due:" $$unformatted >&2; exit 1; fi
+	go vet -tags integration ./...
+	cd examples/go && go vet ./...
+	go run $(STATICCHECK) -tags integration ./...
+
+.PHONY: vuln
+vuln: ## known vulnerabilities in what we call, from Go's database
+	go run $(GOVULNCHECK) ./...
+
+FUZZTIME ?= 5s
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME
+	@grep -rE --include='*_test.go' --exclude-dir=dist '^func Fuzz' . | \
+	sed 's|/[^/]*_test.go:func \(Fuzz[A-Za-z0-9_]*\).*| \1|' | while read -r folder target; do \
+		echo "$$folder $$target"; \
+		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$folder" </dev/null || exit; \
+	done
+
+.PHONY: bench
+bench: ## start-up and memory beside a bare extension, side by side, and what a read costs
+	env -u AWS_CA_BUNDLE go test -run '^$$' -bench Startup -benchtime 40x ./cmd/larder
+	go test -run '^$$' -bench . -benchmem ./cache ./server
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf dist
+
+# $(call stage,ARCHITECTURE,FOLDER) fills a folder with the files of the layer, which Lambda unpacks
+# to /opt. It starts every file in extensions/, so nothing but the extension may lie there.
+define stage
+@GOOS=linux GOARCH=$(goarch_$(1)) $(BUILD) -o "$(2)/extensions/larder" ./cmd/larder
+@chmod 755 "$(2)/extensions/larder"
+@mkdir -p "$(2)/larder" && cp LICENSE layer/NOTICE "$(2)/larder"
+endef
+
+# AWS SAM builds a layer by the target build-<LogicalId>, into ARTIFACTS_DIR: see template.yaml.
+.PHONY: build-LayerX86 build-LayerArm64
+build-LayerX86:
+	$(call stage,x86_64,$(ARTIFACTS_DIR))
+build-LayerArm64:
+	$(call stage,arm64,$(ARTIFACTS_DIR))
+
+# Go knows what is up to date: these are always made.
+.PHONY: FORCE
+dist/larder-x86_64.zip dist/larder-arm64.zip: dist/larder-%.zip: FORCE
+	@rm -rf dist/$*
+	$(call stage,$*,dist/$*)
+	@$(GO) run ./layer/pack dist/$* $@
+
+dist/larder-local: FORCE
+	@$(BUILD) -o $@ ./cmd/larder-local
+
+dist/bootstrap: FORCE
+	@cd examples/go && $(BUILD) -tags lambda.norpc -o "$(CURDIR)/$@" .
