@@ -3,7 +3,6 @@ package cache
 import (
 	"cmp"
 	"context"
-	"slices"
 
 	"larder/secret"
 )
@@ -48,8 +47,7 @@ func (c *Cache) Begin(keys []secret.Key) *Batch {
 }
 
 // Wait returns the outcomes that are there when all have come or ctx ends. By
-// then no call of the batch is under way: what is unfinished is cancelled, unless
-// a reader waits for it, who becomes its owner.
+// then no call is under way that no reader waits for.
 func (b *Batch) Wait(ctx context.Context) map[secret.Key]Outcome {
 	outcomes := make(map[secret.Key]Outcome, len(b.flights))
 	for key, f := range b.flights {
@@ -86,23 +84,43 @@ func (b *Batch) Outcome(ctx context.Context, key secret.Key) (Outcome, bool) {
 	}
 }
 
-// release ends the loop's ownership of the call. Without a reader the call is
-// cancelled, and release returns when it is over.
+// release ends the loop's ownership of the call, which is cancelled; release
+// returns when it is over. What a reader waits for is asked for again in a call of
+// its own, which the reader owns: it must not keep alive, beyond next, a batch of
+// which nobody else wants the rest.
 func (b *Batch) release() {
 	b.cache.mu.Lock()
 	for _, f := range b.joined {
 		f.readers--
 	}
-	owned := b.call == nil || slices.ContainsFunc(b.call.flights, func(f *flight) bool {
-		return f.readers > 0 && !isDone(f.done)
-	})
-	if !owned {
-		// Under the lock, so that nobody joins a call that is about to end.
-		b.call.cancel()
-		b.cache.abandonLocked(b.call.flights)
+	if b.call == nil || isDone(b.call.finished) {
+		b.cache.mu.Unlock()
+		return
+	}
+	var owned, rest []*flight
+	for _, f := range b.call.flights {
+		switch {
+		case isDone(f.done):
+		case f.readers > 0:
+			owned = append(owned, f)
+		default:
+			rest = append(rest, f)
+		}
+	}
+	if len(rest) == 0 && len(owned) > 0 {
+		b.cache.mu.Unlock()
+		return // the readers own all of it
+	}
+	b.call.cancel()
+	b.cache.abandonLocked(b.call, rest) // under the lock, so that nobody joins a call that is about to end
+	for _, f := range owned {
+		f.call = nil
 	}
 	b.cache.mu.Unlock()
-	if !owned {
-		<-b.call.finished
+	<-b.call.finished
+	if len(owned) > 0 {
+		b.cache.mu.Lock()
+		b.cache.launchLocked(owned, false)
+		b.cache.mu.Unlock()
 	}
 }

@@ -129,8 +129,9 @@ func TestBatchWaitsForItsCalls(t *testing.T) {
 	})
 }
 
-// A reader that joined one key of the loop's call owns the call from then on.
-func TestReaderOwnsBatch(t *testing.T) {
+// A reader that waits for one key of the loop's call gets a call of its own for
+// it: the rest of the batch must not go on because of that.
+func TestReaderOutlivesBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, nil)
@@ -139,12 +140,48 @@ func TestReaderOwnsBatch(t *testing.T) {
 		reader := f.read(b, false)
 		cancel()
 		check(t, "Batch", l.got(a, b), "nothing nothing")
-		check(t, "the call's context", f.aws.call(0).ctx.Err(), nil)
+		check(t, "the call's context", f.aws.call(0).ctx.Err(), context.Canceled)
 		check(t, "the reader", reader.got(), "waiting")
+		check(t, "calls", f.aws.count(), 2)
+		check(t, "the reader's call", len(f.aws.call(1).keys), 1)
+		joined := f.read(b, false)
+		f.aws.call(1).answer(found(b, "v2"))
+		check(t, "the reader", reader.got(), "wait v2")
+		check(t, "one that came later", joined.got(), "wait v2")
+		check(t, "Idle", f.Idle(), true)
+	})
+}
+
+// Readers who wait for all that is left own the call as it is.
+func TestReadersOwnBatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		l := f.load(ctx, a, b)
+		reader := f.read(b, false)
+		f.aws.call(0).answer(found(a, "v1"))
+		cancel()
+		check(t, "Batch", l.got(a, b), "v1 nothing")
+		check(t, "the call's context", f.aws.call(0).ctx.Err(), nil)
 		f.aws.call(0).answer(found(b, "v2"))
 		check(t, "the reader", reader.got(), "wait v2")
+		check(t, "calls", f.aws.count(), 1)
+	})
+}
+
+// A batch that joined another's key is one who waits for it.
+func TestBatchesOverlap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		first := f.load(ctx, a)
+		second := f.load(t.Context(), a)
+		cancel()
+		check(t, "the first", first.got(a), "nothing")
 		f.aws.call(0).answer(found(a, "v1"))
-		check(t, "what came with it", f.get(a), "hit v1")
+		check(t, "the second", second.got(a), "v1")
 		check(t, "calls", f.aws.count(), 1)
 	})
 }

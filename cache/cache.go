@@ -26,7 +26,7 @@ type Config struct {
 	// Entries bounds the number of entries; 0 means that nothing is cached.
 	Entries int
 	// Bytes bounds the sum of the entries' sizes; a record that is larger than the
-	// bound is served and not kept.
+	// bound is served and not kept. 0 keeps only what is declared.
 	Bytes int
 	// Declared are the keys that the function declares. Their entries are never
 	// evicted; they count towards both bounds, and may exceed them.
@@ -35,8 +35,9 @@ type Config struct {
 
 // Declaration is what the function says about a key that it declares.
 type Declaration struct {
-	// TTL replaces the service's TTL if HasTTL is set.
-	TTL    time.Duration
+	// TTL replaces the service's TTL if HasTTL is set; 0 keeps nothing.
+	TTL time.Duration
+	// HasTTL tells a TTL of 0 from none.
 	HasTTL bool
 	// Optional keeps the key's absence for the TTL, as if it were a value.
 	Optional bool
@@ -157,20 +158,12 @@ func (o Outcome) answer(age time.Duration, how How) (Answer, error) {
 	return Answer{Record: o.Record, Age: age, How: how}, nil
 }
 
-// PinnedBytes returns the size of the declared entries, which no eviction makes
-// smaller.
-func (c *Cache) PinnedBytes() int {
+// Pinned returns the size of the declared entries, which no eviction makes
+// smaller, and Config.Bytes, which it may exceed.
+func (c *Cache) Pinned() (size, bound int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.pinned
-}
-
-// Same reports whether a and b are known to lead to one entry.
-func (c *Cache) Same(a, b secret.Key) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := c.index[a]
-	return a == b || e != nil && e == c.index[b]
+	return c.pinned, c.config.Bytes
 }
 
 // Close cancels every call, waits for them, and drops the values. Reads that

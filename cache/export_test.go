@@ -2,6 +2,8 @@ package cache
 
 import (
 	"fmt"
+
+	"larder/secret"
 )
 
 // Check recomputes from the index what the cache keeps as sums, and returns what
@@ -68,4 +70,18 @@ func (c *Cache) Idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.flights) == 0
+}
+
+// Same reports whether a and b are known to lead to one entry.
+func (c *Cache) Same(a, b secret.Key) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.index[a]
+	return a == b || e != nil && e == c.index[b]
+}
+
+// PinnedBytes is the first half of Pinned.
+func (c *Cache) PinnedBytes() int {
+	size, _ := c.Pinned()
+	return size
 }

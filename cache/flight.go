@@ -15,13 +15,12 @@ type call struct {
 	finished chan struct{} // closed when Fetch has returned and all is settled
 }
 
-// flight is the part of a call that brings one key. A forced flight that is
-// queued has no call yet.
+// flight is the part of a call that brings one key.
 type flight struct {
 	key secret.Key
 
 	// Guarded by Cache.mu.
-	call    *call // nil while queued
+	call    *call // nil while queued, or taken from one call and not yet given to another
 	readers int   // that wait
 	newer   reply // what a later call has brought meanwhile
 
@@ -93,7 +92,7 @@ func (c *Cache) launchLocked(fs []*flight, force bool) *call {
 	}
 	if c.closed {
 		cancel()
-		c.abandonLocked(fs)
+		c.abandonLocked(call, fs)
 		close(call.finished)
 		return call
 	}
@@ -103,19 +102,19 @@ func (c *Cache) launchLocked(fs []*flight, force bool) *call {
 		c.config.Fetch(ctx, keys, func(r secret.Result) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.settleLocked(byKey[r.Key], r)
+			c.settleLocked(call, byKey[r.Key], r)
 		})
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.abandonLocked(fs) // what Fetch left out must not hang its readers
+		c.abandonLocked(call, fs) // what Fetch left out must not hang its readers
 	})
 	return call
 }
 
-// abandonLocked settles flights that will bring nothing.
-func (c *Cache) abandonLocked(fs []*flight) {
+// abandonLocked settles those flights of a call that will bring nothing.
+func (c *Cache) abandonLocked(call *call, fs []*flight) {
 	for _, f := range fs {
-		c.settleLocked(f, secret.Result{Key: f.key, Err: canceled(f.key)})
+		c.settleLocked(call, f, secret.Result{Key: f.key, Err: canceled(f.key)})
 	}
 }
 
@@ -123,9 +122,10 @@ func canceled(key secret.Key) *secret.Error {
 	return &secret.Error{Class: secret.Canceled, Message: "the call was cancelled", Key: key}
 }
 
-// settleLocked ends a flight with its result, once.
-func (c *Cache) settleLocked(f *flight, r secret.Result) {
-	if f == nil || isDone(f.done) {
+// settleLocked ends a flight of a call with its result, once. A flight that was
+// given to another call is none of its any more.
+func (c *Cache) settleLocked(call *call, f *flight, r secret.Result) {
+	if f == nil || f.call != call || isDone(f.done) {
 		return
 	}
 	f.reply = c.applyLocked(f, r)
@@ -143,7 +143,7 @@ func (c *Cache) supersedeLocked(keys []secret.Key, later reply) {
 			continue
 		}
 		for _, f := range []*flight{under.ordinary, under.forced} {
-			if f != nil && f.call.seq < later.seq {
+			if f != nil && f.call != nil && f.call.seq < later.seq {
 				f.newer = later
 			}
 		}

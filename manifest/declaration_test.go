@@ -107,7 +107,7 @@ func TestKeys(t *testing.T) {
 func TestPrinted(t *testing.T) {
 	inBubble(t, "A=secretsmanager://a B=secretsmanager://b#x LARDER_PREFETCH=ssm:///t/**", func(t *testing.T, s *stand) {
 		s.has("ssm:///t/**", tree("/t/**", record("/t/a", planted)))
-		v := s.Prefetch(t.Context())
+		v := s.prefetch()
 		s.Settle()
 		all, err := s.Variables(t.Context())
 		is(t, "an error", err != nil, true)

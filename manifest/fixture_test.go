@@ -65,7 +65,6 @@ func inBubble(t *testing.T, environ string, test func(*testing.T, *stand), chang
 			Bytes:    1 << 20,
 			Declared: manifest.Keys(c.manifest.Declarations),
 		}
-		c.manifest.CacheBytes = c.cache.Bytes
 		for _, f := range change {
 			f(&c)
 		}
@@ -192,8 +191,8 @@ func (s *stand) asked(when string, want ...string) {
 // init runs Prefetch to its end, and settles if nothing stops init.
 func (s *stand) init() manifest.Verdict {
 	s.t.Helper()
-	v := s.Prefetch(s.t.Context())
-	if !v.Stops(false) {
+	v := s.prefetch()
+	if !v.Stops {
 		s.Settle()
 	}
 	s.calls = nil
@@ -233,4 +232,14 @@ func noCanary(t *testing.T, where string, output []byte) {
 			return
 		}
 	}
+}
+
+// budget is the time that prefetch has in the tests.
+const budget = 5 * time.Second
+
+// prefetch runs Prefetch within the budget.
+func (s *stand) prefetch() manifest.Verdict {
+	ctx, cancel := context.WithTimeout(s.t.Context(), budget)
+	defer cancel()
+	return s.Prefetch(ctx)
 }

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,8 +20,6 @@ type Config struct {
 	Declarations []Declaration
 	// Cache serves the reads. Required.
 	Cache *cache.Cache
-	// CacheBytes is the cache's bound, which the declared set must keep.
-	CacheBytes int
 	// Warn lets the function start without a required secret. The zero value
 	// stops init instead.
 	Warn bool
@@ -33,22 +31,30 @@ type Config struct {
 type Manifest struct {
 	config Config
 	keys   map[secret.Key]cache.Declaration
-	trees  []secret.Key // the declared trees
+	trees  []secret.Key // the declared trees, the narrowest first
+
 	// begun is closed when Prefetch begins. A reader that is faster waits for it:
 	// its one call would be made besides the batch that brings the same.
-	begun     chan struct{}
-	begunOnce sync.Once
+	begun chan struct{}
+	begin func()
+	// fetched is closed when Prefetch has ended. Until then a declared read that
+	// fails in a way that passes waits for Prefetch's next try.
+	fetched chan struct{}
 	// settled is closed when it is known whether init goes on. A reader that would
 	// learn that a required secret is missing waits for it, so that Lambda hears
 	// of it before the function does.
-	settled     chan struct{}
-	settledOnce sync.Once
+	settled chan struct{}
+	settle  func()
 
 	mu sync.Mutex
-	// first is what init brought, for the first reading of all variables: with
+	// round is closed when Prefetch tries again; then there is a new one.
+	round chan struct{}
+	// first is what Prefetch fetches, for the first reading of all variables: with
 	// caching off it is nowhere else. nil afterwards.
 	first      *cache.Batch
 	firstUntil time.Time // without a monotonic reading, which may stand still in a freeze
+	// arns are the declared keys by ARN, as AWS's answers have shown them.
+	arns map[secret.Key]bool
 }
 
 // firstFor bounds the life of first. With provisioned concurrency hours may pass
@@ -58,7 +64,17 @@ const firstFor = 10 * time.Second
 
 // New returns the manifest of what is declared.
 func New(config Config) *Manifest {
-	m := &Manifest{config: config, keys: Keys(config.Declarations), begun: make(chan struct{}), settled: make(chan struct{})}
+	m := &Manifest{
+		config:  config,
+		keys:    Keys(config.Declarations),
+		begun:   make(chan struct{}),
+		fetched: make(chan struct{}),
+		settled: make(chan struct{}),
+		round:   make(chan struct{}),
+		arns:    make(map[secret.Key]bool),
+	}
+	m.begin = sync.OnceFunc(func() { close(m.begun) })
+	m.settle = sync.OnceFunc(func() { close(m.settled) })
 	for k := range m.keys {
 		if k.IsTree() {
 			m.trees = append(m.trees, k)
@@ -82,29 +98,62 @@ func narrower(a, b secret.Key) int {
 // decrypted also serves a read without decryption, unless it is a SecureString:
 // those reads cost no call and need no permission of their own.
 //
+// In this order: wait until Prefetch has begun, refuse what is not allowed, look
+// into what is declared, ask the cache, and keep bad news until Lambda has it.
+//
 // The error is a *secret.Error, or ctx's.
 func (m *Manifest) Get(ctx context.Context, key secret.Key, force bool) (cache.Answer, error) {
-	select {
-	case <-m.begun:
-	case <-ctx.Done():
-		return cache.Answer{}, ctx.Err()
+	if err := await(ctx, m.begun); err != nil {
+		return cache.Answer{}, err
 	}
 	if err := m.allow(ctx, key); err != nil {
 		return cache.Answer{}, err
 	}
-	if !m.has(key) {
-		if answer, ok := m.fromDeclared(ctx, key, force); ok {
-			return answer, nil
-		}
-		if ctx.Err() != nil { // nobody waits for the call that would follow
-			return cache.Answer{}, ctx.Err()
-		}
-	}
-	answer, err := m.config.Cache.Get(ctx, key, force)
-	if err != nil {
+	if m.has(key) {
+		answer, err := m.insist(ctx, key, force)
 		return answer, m.hold(ctx, key, err)
 	}
-	return answer, nil
+	if answer, err := m.fromDeclared(ctx, key, force); err != nil || answer.Record != nil {
+		return answer, err
+	}
+	answer, err := m.config.Cache.Get(ctx, key, force)
+	return answer, m.hold(ctx, key, err)
+}
+
+// insist reads a declared key. While Prefetch tries again, so does it.
+func (m *Manifest) insist(ctx context.Context, key secret.Key, force bool) (cache.Answer, error) {
+	how := cache.Hit
+	for {
+		m.mu.Lock()
+		round := m.round
+		m.mu.Unlock()
+		answer, err := m.config.Cache.Get(ctx, key, force)
+		how = max(how, answer.How) // who has waited once did not get it from memory
+		answer.How = how
+		if err == nil {
+			m.learn(key, answer.Record)
+		}
+		if e, ok := errors.AsType[*secret.Error](err); !ok || !passes(e) {
+			return answer, err
+		}
+		select {
+		case <-round: // the next one; what it fetches is joined
+		case <-m.fetched:
+			return answer, err
+		case <-ctx.Done():
+			return answer, ctx.Err()
+		}
+	}
+}
+
+// await waits until c is closed, or returns why ctx has ended.
+func await(ctx context.Context, c <-chan struct{}) error {
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Value returns what a reference names: the record and the field of it that the
@@ -130,31 +179,53 @@ func pick(r *secret.Record, ref secret.Reference, key secret.Key) (secret.Value,
 	return value, err
 }
 
-// fromDeclared answers a read of something that is part of a declared fetch.
-func (m *Manifest) fromDeclared(ctx context.Context, key secret.Key, force bool) (cache.Answer, bool) {
+// fromDeclared answers a read of something that is part of a declared fetch. The
+// answer has no record if nothing that is declared holds it. An error is one of
+// the fetch that passes: another call would meet the same trouble.
+func (m *Manifest) fromDeclared(ctx context.Context, key secret.Key, force bool) (cache.Answer, error) {
 	if key.Service != secret.ParameterStore {
-		return cache.Answer{}, false
+		return cache.Answer{}, nil
 	}
+	var parts []secret.Key
 	if decrypted := asDeclared(key); m.has(decrypted) {
-		answer, err := m.config.Cache.Get(ctx, decrypted, force)
-		if err == nil && answer.Record.Type != secureString {
-			return answer, true
-		}
+		parts = append(parts, decrypted)
 	}
 	for _, tree := range m.trees {
-		if !tree.Covers(key) {
-			continue
-		}
-		answer, err := m.config.Cache.Get(ctx, tree, force)
-		if err != nil {
-			continue
-		}
-		if member := find(answer.Record, key); member != nil {
-			answer.Record = member
-			return answer, true
+		if tree.Covers(key) {
+			parts = append(parts, tree)
 		}
 	}
-	return cache.Answer{}, false
+	for _, part := range parts {
+		answer, err := m.insist(ctx, part, force)
+		if e, ok := errors.AsType[*secret.Error](err); err != nil && (!ok || e.Class.Transient()) {
+			return cache.Answer{How: answer.How}, err
+		}
+		if err == nil {
+			if r := member(answer.Record, part, key); r != nil {
+				answer.Record = r
+				return answer, nil
+			}
+		}
+	}
+	return cache.Answer{}, nil
+}
+
+// member returns what key names in the record of part, which is a tree or the
+// same parameter decrypted; nil if that does not hold it.
+func member(r *secret.Record, part, key secret.Key) *secret.Record {
+	if part.IsTree() {
+		i, found := slices.BinarySearchFunc(r.Members, key.ID, func(m secret.Record, name string) int {
+			return strings.Compare(m.Name, name)
+		})
+		if !found {
+			return nil
+		}
+		r = &r.Members[i]
+	}
+	if !key.Decrypt && r.Type == secureString {
+		return nil
+	}
+	return r
 }
 
 // secureString is the type of a parameter whose plain text and cipher text
@@ -173,18 +244,6 @@ func (m *Manifest) has(key secret.Key) bool {
 	return ok
 }
 
-// find returns the member of a tree that key names.
-func find(tree *secret.Record, key secret.Key) *secret.Record {
-	i := sort.Search(len(tree.Members), func(i int) bool { return tree.Members[i].Name >= key.ID })
-	if i == len(tree.Members) || tree.Members[i].Name != key.ID {
-		return nil
-	}
-	if member := &tree.Members[i]; key.Decrypt || member.Type != secureString {
-		return member
-	}
-	return nil
-}
-
 // allow refuses what is not declared, if that is asked for. That an ARN is the
 // one of a declared name is known only from AWS's answer, so a read during init
 // waits for it.
@@ -192,10 +251,8 @@ func (m *Manifest) allow(ctx context.Context, key secret.Key) error {
 	if !m.config.DeclaredOnly || m.declared(key) {
 		return nil
 	}
-	select {
-	case <-m.settled:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := await(ctx, m.settled); err != nil {
+		return err
 	}
 	if m.declared(key) {
 		return nil
@@ -207,18 +264,23 @@ func (m *Manifest) allow(ctx context.Context, key secret.Key) error {
 }
 
 func (m *Manifest) declared(key secret.Key) bool {
-	if m.has(asDeclared(key)) {
+	key = asDeclared(key)
+	if m.has(key) || slices.ContainsFunc(m.trees, func(tree secret.Key) bool { return tree.Covers(key) }) {
 		return true
 	}
-	if slices.ContainsFunc(m.trees, func(tree secret.Key) bool { return tree.Covers(key) }) {
-		return true
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.arns[key]
+}
+
+// learn notes the ARN of a declared key.
+func (m *Manifest) learn(key secret.Key, r *secret.Record) {
+	if m.config.DeclaredOnly && r.ARN != "" {
+		key.ID = r.ARN
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.arns[key] = true
 	}
-	for k := range m.keys {
-		if m.config.Cache.Same(k, key) {
-			return true
-		}
-	}
-	return false
 }
 
 // hold keeps a reader from learning that a required secret cannot be had before
@@ -232,10 +294,7 @@ func (m *Manifest) hold(ctx context.Context, key secret.Key, err error) error {
 	if m.config.Warn || !ok || e.Class.Transient() || !required {
 		return err
 	}
-	select {
-	case <-m.settled:
-	case <-ctx.Done():
-	}
+	_ = await(ctx, m.settled)
 	return err
 }
 
@@ -243,9 +302,5 @@ func (m *Manifest) hold(ctx context.Context, key secret.Key, err error) error {
 // Prefetch has succeeded, or its error has been reported.
 func (m *Manifest) Settle() {
 	m.begin()
-	m.settledOnce.Do(func() { close(m.settled) })
-}
-
-func (m *Manifest) begin() {
-	m.begunOnce.Do(func() { close(m.begun) })
+	m.settle()
 }

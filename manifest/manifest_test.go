@@ -23,7 +23,7 @@ func TestReaderBeforePrefetch(t *testing.T) {
 			is(t, "a reader", r.got(), "waiting")
 		}
 		s.asked("before Prefetch")
-		v := s.Prefetch(t.Context())
+		v := s.prefetch()
 		is(t, "fetched", v.Fetched, 2)
 		for r, want := range readers {
 			if got := r.got(); !strings.HasSuffix(got, want) {
@@ -42,7 +42,7 @@ func TestReaderDuringPrefetch(t *testing.T) {
 	inBubble(t, "A=secretsmanager://a B=secretsmanager://b", func(t *testing.T, s *stand) {
 		releaseA, releaseB := s.hold("secretsmanager://a"), s.hold("secretsmanager://b")
 		done := make(chan manifest.Verdict, 1)
-		go func() { done <- s.Prefetch(t.Context()) }()
+		go func() { done <- s.prefetch() }()
 		synctest.Wait()
 		a, b := s.get("secretsmanager://a"), s.get("secretsmanager://b")
 		is(t, "a", a.got(), "waiting")
@@ -72,7 +72,7 @@ func TestReadersAreHeld(t *testing.T) {
 			s.fails("ssm:///denied", secret.Denied)
 			s.fails("encrypted ssm:///denied", secret.Denied)
 			s.fails("ssm:///late", secret.Throttled)
-			v := s.Prefetch(t.Context())
+			v := s.prefetch()
 			is(t, "missing", len(v.Missing), 3)
 			// What stands in the way of a start. A read fails as it does anyhow.
 			bad := map[string]*read{
@@ -108,7 +108,7 @@ func TestReadersAreHeld(t *testing.T) {
 
 // What a declaration fetches serves other reads of the same.
 func TestFromDeclared(t *testing.T) {
-	const env = "P=ssm:///plain S=ssm:///secure LARDER_PREFETCH=ssm:///t/**,ssm:///t/one/*,ssm:///t/one/**,ssm:///maybe/*"
+	const env = "P=ssm:///plain S=ssm:///secure LARDER_PREFETCH=ssm:///t/**,ssm:///t/one/*,ssm:///t/one/**,ssm:///maybe/*,ssm:///busy/*"
 	inBubble(t, env, func(t *testing.T, s *stand) {
 		s.has("ssm:///secure", secure(record("/secure", planted)))
 		s.has("encrypted ssm:///secure", secure(record("cipher text", planted)))
@@ -117,8 +117,11 @@ func TestFromDeclared(t *testing.T) {
 		s.has("ssm:///t/**", tree("/t/**", record("/t/a", planted), wide, secure(record("/t/s", planted))))
 		s.has("ssm:///t/one/*", tree("/t/one/*", record("/t/one/a", planted)))
 		s.has("ssm:///t/one/**", tree("/t/one/**", deep, record("/t/one/b/c", planted)))
-		s.fails("ssm:///maybe/*", secret.Throttled)
-		s.init()
+		s.fails("ssm:///maybe/*", secret.Denied)
+		s.fails("ssm:///busy/*", secret.Throttled)
+		s.prefetch()
+		s.Settle()
+		s.calls = nil
 		tests := []struct{ key, want, call string }{
 			{"ssm:///plain", "hit v-/plain", ""},
 			{"encrypted ssm:///plain", "hit v-/plain", ""},
@@ -145,8 +148,10 @@ func TestFromDeclared(t *testing.T) {
 			}
 			s.asked(test.key, calls...)
 		}
-		is(t, "beneath a tree that cannot be had", s.get("ssm:///maybe/a").got(), "miss v-/maybe/a")
+		is(t, "beneath a tree that is denied", s.get("ssm:///maybe/a").got(), "miss v-/maybe/a")
 		s.asked("it goes on its own", "ssm:///maybe/*", "ssm:///maybe/a")
+		is(t, "beneath a tree that AWS is too busy for", s.get("ssm:///busy/a").got(), "miss Throttled")
+		s.asked("it does not add to that", "ssm:///busy/*")
 	})
 }
 
@@ -167,13 +172,13 @@ func TestReaderLeavesDeclaredFetch(t *testing.T) {
 	inBubble(t, "P=ssm:///p LARDER_PREFETCH=ssm:///t/*", func(t *testing.T, s *stand) {
 		release, releaseTree := s.hold("ssm:///p"), s.hold("ssm:///t/*")
 		done := make(chan manifest.Verdict, 1)
-		go func() { done <- s.Prefetch(t.Context()) }()
+		go func() { done <- s.prefetch() }()
 		synctest.Wait()
 		for _, key := range []string{"encrypted ssm:///p", "ssm:///t/a"} {
 			r := s.get(key)
 			is(t, key, r.got(), "waiting")
 			r.leave()
-			is(t, key, r.got(), "none context canceled")
+			is(t, key, r.got(), "wait context canceled")
 		}
 		release()
 		releaseTree()
@@ -187,11 +192,13 @@ func TestDeclaredOnly(t *testing.T) {
 	const arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-AbCdEf"
 	env := "A=secretsmanager://a P=ssm:///p LARDER_PREFETCH=ssm:///t/*,secretsmanager://b?stage=AWSPREVIOUS"
 	inBubble(t, env, func(t *testing.T, s *stand) {
-		s.has("secretsmanager://a", record("a", planted), keyOf(t, "secretsmanager://"+arn))
+		withARN := record("a", planted)
+		withARN.ARN = arn
+		s.has("secretsmanager://a", withARN, keyOf(t, "secretsmanager://"+arn))
 		s.has("ssm:///t/*", tree("/t/*", record("/t/x", planted)))
 		release := s.hold("secretsmanager://a")
 		done := make(chan manifest.Verdict, 1)
-		go func() { done <- s.Prefetch(t.Context()) }()
+		go func() { done <- s.prefetch() }()
 		synctest.Wait()
 		byARN, undeclared := s.get("secretsmanager://"+arn), s.get("secretsmanager://other")
 		declared := s.get("ssm:///p")
@@ -226,7 +233,7 @@ func TestVariable(t *testing.T) {
 		s.init()
 		v, err := s.Variable(t.Context(), "A", false)
 		is(t, "A", say(v.Answer, err), "hit v-a")
-		is(t, "A's name", v.Name, "A")
+		is(t, "A's name", v.Declaration.Variable, "A")
 		is(t, "A's value", string(v.Value.Reveal()), "1")
 		for _, name := range []string{"B", "", "LARDER_PREFETCH", "a"} {
 			v, err = s.Variable(t.Context(), name, false)

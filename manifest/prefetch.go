@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -12,7 +14,7 @@ import (
 	"larder/secret"
 )
 
-// Verdict is what prefetch found out about the declarations.
+// Verdict is what Prefetch found out about the declarations.
 type Verdict struct {
 	// Keys is how many distinct things were asked for.
 	Keys int
@@ -26,12 +28,16 @@ type Verdict struct {
 	Late []Problem
 	// TooLarge is set when the declared secrets need more than the cache's bound.
 	TooLarge error
+	// Stops is set when init must not go on; Message says why.
+	Stops bool
 }
 
-// Problem is a declaration that has no value, and why.
+// Problem is a declaration that has no value.
 type Problem struct {
+	// Declaration says what was declared and where.
 	Declaration Declaration
-	Err         *secret.Error
+	// Err says why there is no value.
+	Err *secret.Error
 }
 
 // String says what and why.
@@ -41,41 +47,84 @@ func (p Problem) String() string {
 	return p.Declaration.String() + ": " + e.Error()
 }
 
-// Stops reports whether init must not go on.
-func (v Verdict) Stops(warn bool) bool {
-	return v.TooLarge != nil || !warn && len(v.Missing) > 0
-}
+// maxNamed bounds the problems that a message names: one line of a log holds no
+// more than 256 KB.
+const maxNamed = 50
 
-// Message names all that stops init.
+// Message names what stops init.
 func (v Verdict) Message() string {
-	var lines []string
 	if v.TooLarge != nil {
-		lines = append(lines, v.TooLarge.Error())
+		return v.TooLarge.Error()
 	}
-	for _, p := range v.Missing {
+	var lines []string
+	for _, p := range v.Missing[:min(len(v.Missing), maxNamed)] {
 		lines = append(lines, p.String())
+	}
+	if more := len(v.Missing) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(lines, "; ")
 }
 
-// Prefetch fetches everything that is declared, in one batch, until ctx ends.
+// Prefetch fetches everything that is declared, in one batch. What fails in a way
+// that passes is asked for again until ctx ends. It is called once.
 func (m *Manifest) Prefetch(ctx context.Context) Verdict {
+	defer close(m.fetched)
 	keys := make([]secret.Key, 0, len(m.keys))
 	for _, d := range m.config.Declarations { // in a stable order, each once
 		if !slices.Contains(keys, d.Key) {
 			keys = append(keys, d.Key)
 		}
 	}
-	v := Verdict{Keys: len(keys)}
 	batch := m.config.Cache.Begin(keys)
 	m.mu.Lock()
 	m.first, m.firstUntil = batch, time.Now().Round(0).Add(firstFor)
 	m.mu.Unlock()
 	m.begin()
 	outcomes := batch.Wait(ctx)
-	for _, o := range outcomes {
+	for {
+		late := slices.DeleteFunc(slices.Clone(keys), func(k secret.Key) bool { return !passes(outcomes[k].Err) })
+		if len(late) == 0 || !pause(ctx) {
+			return m.verdict(outcomes)
+		}
+		batch := m.config.Cache.Begin(late)
+		m.mu.Lock()
+		close(m.round)
+		m.round = make(chan struct{})
+		m.mu.Unlock()
+		maps.Copy(outcomes, batch.Wait(ctx))
+	}
+}
+
+// passes reports whether asking again during init may help. Credentials do not
+// change while a process lives.
+func passes(err *secret.Error) bool {
+	return err != nil && err.Class.Transient() && err.Class != secret.Credentials
+}
+
+// maxPause bounds the pause between two tries of Prefetch, which comes on top of
+// the back-off within each. It is drawn, so that sandboxes that start together do
+// not come back together.
+const maxPause = 500 * time.Millisecond
+
+// pause reports whether there is time left after it.
+func pause(ctx context.Context) bool {
+	timer := time.NewTimer(rand.N(maxPause))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (m *Manifest) verdict(outcomes map[secret.Key]cache.Outcome) Verdict {
+	v := Verdict{Keys: len(m.keys)}
+	for key, o := range outcomes {
 		if o.Record != nil {
 			v.Fetched++
+			m.learn(key, o.Record)
 		}
 	}
 	for _, d := range m.config.Declarations {
@@ -86,9 +135,10 @@ func (m *Manifest) Prefetch(ctx context.Context) Verdict {
 		_, err := d.value(o)
 		v.judge(d, err)
 	}
-	if pinned := m.config.Cache.PinnedBytes(); pinned > m.config.CacheBytes {
-		v.TooLarge = fmt.Errorf("the declared secrets take %d bytes, LARDER_CACHE_BYTES allows %d: raise it or declare less", pinned, m.config.CacheBytes)
+	if pinned, bound := m.config.Cache.Pinned(); pinned > bound {
+		v.TooLarge = fmt.Errorf("the declared secrets take %d bytes, LARDER_CACHE_BYTES allows %d: raise it or declare less", pinned, bound)
 	}
+	v.Stops = v.TooLarge != nil || !m.config.Warn && len(v.Missing) > 0
 	return v
 }
 

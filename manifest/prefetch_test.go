@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"larder/manifest"
 	"larder/secret"
 )
 
@@ -47,7 +49,7 @@ func TestVerdict(t *testing.T) {
 				} else {
 					s.has(words(key), record("a", test.value))
 				}
-				v := s.Prefetch(t.Context())
+				v := s.prefetch()
 				is(t, "keys", v.Keys, 1)
 				is(t, "fetched", v.Fetched == 1, test.class == 0)
 				got := "fine"
@@ -60,8 +62,7 @@ func TestVerdict(t *testing.T) {
 				}
 				is(t, "the verdict", got, test.want)
 				is(t, "what is wrong", len(v.Missing)+len(v.Late) <= 1, true)
-				is(t, "stops init", v.Stops(false), test.want == "missing")
-				is(t, "stops init that warns", v.Stops(true), false)
+				is(t, "stops init", v.Stops, test.want == "missing")
 				is(t, "the message names it", strings.HasPrefix(v.Message(), "A ("+key.String()), test.want == "missing")
 				noCanary(t, "the verdict", fmt.Appendf(nil, "%v %s", v, v.Message()))
 				s.Settle()
@@ -75,11 +76,11 @@ func TestPrefetchIsOneBatch(t *testing.T) {
 	env := "B=secretsmanager://b#x A=secretsmanager://a C=secretsmanager://b#y D=ssm:///a E=secretsmanager://a?stage=AWSPENDING LARDER_PREFETCH=ssm:///t/**,secretsmanager://a"
 	inBubble(t, env, func(t *testing.T, s *stand) {
 		s.has("secretsmanager://b", record("b", `{"x":1,"y":2}`))
-		v := s.Prefetch(t.Context())
+		v := s.prefetch()
 		s.asked("prefetch", "secretsmanager://a, secretsmanager://b, ssm:///a, secretsmanager://a?stage=AWSPENDING, ssm:///t/**")
 		is(t, "keys", v.Keys, 5)
 		is(t, "fetched", v.Fetched, 5)
-		is(t, "stops", v.Stops(false), false)
+		is(t, "stops", v.Stops, false)
 		s.Settle()
 		for _, name := range []string{"secretsmanager://b", "ssm:///t/**", "secretsmanager://a?stage=AWSPENDING"} {
 			is(t, "a read", strings.HasPrefix(s.get(name).got(), "hit "), true)
@@ -90,9 +91,9 @@ func TestPrefetchIsOneBatch(t *testing.T) {
 
 func TestPrefetchOfNothing(t *testing.T) {
 	inBubble(t, "OTHER=x", func(t *testing.T, s *stand) {
-		v := s.Prefetch(t.Context())
+		v := s.prefetch()
 		is(t, "keys", v.Keys, 0)
-		is(t, "stops", v.Stops(false), false)
+		is(t, "stops", v.Stops, false)
 		is(t, "message", v.Message(), "")
 		s.Settle()
 		is(t, "variables", s.variables().got(), "")
@@ -131,7 +132,7 @@ func TestMessageNamesAll(t *testing.T) {
 		s.fails("secretsmanager://a", secret.NotFound)
 		s.fails("ssm:///b", secret.Denied)
 		s.fails("ssm:///late", secret.Throttled)
-		v := s.Prefetch(t.Context())
+		v := s.prefetch()
 		is(t, "message", v.Message(), "A (secretsmanager://a in eu-west-1): NotFound: as the test wants; "+
 			"B (ssm:///b?region=us-east-2 in us-east-2): AccessDenied: as the test wants; "+
 			"C (secretsmanager://a in eu-west-1): NotFound: as the test wants")
@@ -151,13 +152,81 @@ func TestTooLarge(t *testing.T) {
 				for _, name := range []string{"a", "b"} {
 					s.has("secretsmanager://"+name, record(name, strings.Repeat("x", size)))
 				}
-				v := s.Prefetch(t.Context())
+				v := s.prefetch()
 				is(t, "too large", v.TooLarge != nil, large)
-				is(t, "stops init", v.Stops(false), large)
-				is(t, "stops init that warns", v.Stops(true), large)
+				is(t, "stops init", v.Stops, large)
 				is(t, "the message names the setting", strings.Contains(v.Message(), "LARDER_CACHE_BYTES"), large)
 				s.Settle()
-			}, func(s *setup) { s.cache.Bytes, s.manifest.CacheBytes = 1000, 1000 })
+			}, func(s *setup) { s.cache.Bytes, s.manifest.Warn = 1000, true })
 		})
 	}
+}
+
+// With warn, the function starts without what is missing.
+func TestWarnGoesOn(t *testing.T) {
+	inBubble(t, "A=secretsmanager://a", func(t *testing.T, s *stand) {
+		s.fails("secretsmanager://a", secret.NotFound)
+		v := s.prefetch()
+		is(t, "missing", len(v.Missing), 1)
+		is(t, "stops init", v.Stops, false)
+		s.Settle()
+	}, func(s *setup) { s.manifest.Warn = true })
+}
+
+// What fails in a way that passes is asked for again, alone, and who reads it
+// meanwhile waits for that.
+func TestPrefetchTriesAgain(t *testing.T) {
+	inBubble(t, "A=secretsmanager://a B=secretsmanager://b", func(t *testing.T, s *stand) {
+		s.fails("secretsmanager://b", secret.Throttled)
+		done := make(chan manifest.Verdict, 1)
+		go func() { done <- s.prefetch() }()
+		synctest.Wait()
+		reader := s.get("secretsmanager://b")
+		is(t, "a reader between two tries", reader.got(), "waiting")
+		s.has("secretsmanager://b", record("b", planted))
+		v := <-done
+		is(t, "fetched", v.Fetched, 2)
+		is(t, "late", len(v.Late), 0)
+		is(t, "the reader", strings.HasSuffix(reader.got(), " v-b"), true)
+		s.mu.Lock()
+		is(t, "the first call", s.calls[0], "secretsmanager://a, secretsmanager://b")
+		is(t, "the last call", s.calls[len(s.calls)-1], "secretsmanager://b")
+		s.mu.Unlock()
+		s.Settle()
+	})
+}
+
+// A reader of what stays out of reach is let go when the time for init is over.
+func TestReaderOfWhatIsLate(t *testing.T) {
+	inBubble(t, "A=secretsmanager://a", func(t *testing.T, s *stand) {
+		s.fails("secretsmanager://a", secret.Unavailable)
+		began := time.Now()
+		done := make(chan manifest.Verdict, 1)
+		go func() { done <- s.prefetch() }()
+		synctest.Wait()
+		reader := s.get("secretsmanager://a")
+		v := <-done
+		is(t, "late", len(v.Late), 1)
+		is(t, "the reader", strings.Contains(reader.got(), "Unavailable"), true)
+		is(t, "it took", time.Since(began) <= budget, true)
+		s.Settle()
+	})
+}
+
+// Credentials do not change while a process lives, so nobody waits for that.
+func TestCredentialsAreAskedForOnce(t *testing.T) {
+	inBubble(t, "A=secretsmanager://a", func(t *testing.T, s *stand) {
+		s.fails("secretsmanager://a", secret.Credentials)
+		is(t, "late", len(s.prefetch().Late), 1)
+		s.asked("prefetch", "secretsmanager://a")
+		s.Settle()
+	})
+}
+
+func TestMessageIsBounded(t *testing.T) {
+	var v manifest.Verdict
+	for range 300 {
+		v.Missing = append(v.Missing, manifest.Problem{Err: &secret.Error{Class: secret.NotFound}})
+	}
+	is(t, "the end of the message", strings.HasSuffix(v.Message(), "; and 250 more"), true)
 }

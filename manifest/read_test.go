@@ -72,7 +72,7 @@ func (s *stand) variables() *read {
 		all, err := s.Variables(ctx)
 		var names []string
 		for _, v := range all {
-			names = append(names, v.Name)
+			names = append(names, v.Declaration.Variable)
 		}
 		if err != nil {
 			names = append(names, "error: "+err.Error())

@@ -12,7 +12,9 @@ import (
 
 // Variable is a declared environment variable with its value.
 type Variable struct {
-	Name  string
+	// Declaration names the variable and what it stands for.
+	Declaration
+	// Value is the value; empty with an error.
 	Value secret.Value
 	// Answer is where the value came from.
 	Answer cache.Answer
@@ -28,7 +30,7 @@ func (m *Manifest) Variable(ctx context.Context, name string, force bool) (Varia
 			if e, ok := errors.AsType[*secret.Error](err); ok {
 				err = &VariableError{Variable: name, Err: e}
 			}
-			return Variable{Name: name, Value: value, Answer: answer}, err
+			return Variable{Declaration: d, Value: value, Answer: answer}, err
 		}
 	}
 	return Variable{}, &secret.Error{
@@ -44,10 +46,8 @@ func (m *Manifest) Variable(ctx context.Context, name string, force bool) (Varia
 // The first reading, which is that of the function's start, gets what Prefetch
 // brings, also where nothing is cached.
 func (m *Manifest) Variables(ctx context.Context) ([]Variable, error) {
-	select {
-	case <-m.begun:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := await(ctx, m.begun); err != nil {
+		return nil, err
 	}
 	first := m.takeFirst()
 	var declared []Declaration
@@ -61,7 +61,7 @@ func (m *Manifest) Variables(ctx context.Context) ([]Variable, error) {
 	var wg sync.WaitGroup
 	for i, d := range declared {
 		wg.Go(func() {
-			values[i].Name = d.Variable
+			values[i].Declaration = d
 			if o, ok := outcome(ctx, first, d.Key); ok {
 				values[i].Answer = cache.Answer{Record: o.Record, How: cache.Hit}
 				value, err := d.value(o)
@@ -108,8 +108,10 @@ func (m *Manifest) usable(declared []Declaration, values []Variable, failed []er
 
 // VariableError says which variable has no value, and why.
 type VariableError struct {
+	// Variable is its name.
 	Variable string
-	Err      *secret.Error
+	// Err says why there is no value.
+	Err *secret.Error
 }
 
 // Error names the variable and the reason.

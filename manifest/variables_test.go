@@ -2,6 +2,7 @@ package manifest_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,7 +26,7 @@ func TestVariables(t *testing.T) {
 		is(t, "error", err, nil)
 		is(t, "variables", len(all), 3)
 		for i, want := range []struct{ name, value string }{{"A", "1"}, {"B", planted}, {"C", `{"z":2}`}} {
-			is(t, "name", all[i].Name, want.name)
+			is(t, "name", all[i].Declaration.Variable, want.name)
 			is(t, "the value of "+want.name, string(all[i].Value.Reveal()) == want.value, true)
 			is(t, "the answer for "+want.name, say(all[i].Answer, nil)[:3], "hit")
 		}
@@ -71,7 +72,7 @@ func TestVariablesDuringInit(t *testing.T) {
 			release := s.hold("ssm:///b")
 			r := s.variables()
 			done := make(chan manifest.Verdict, 1)
-			go func() { done <- s.Prefetch(t.Context()) }()
+			go func() { done <- s.prefetch() }()
 			synctest.Wait() // everything else has come
 			is(t, "before the last one has come", r.got(), "waiting")
 			release()
@@ -84,6 +85,28 @@ func TestVariablesDuringInit(t *testing.T) {
 	t.Run("no cache", func(t *testing.T) { run(t, cacheOff) })
 }
 
+// Lambda hears of a missing secret before the function's start does.
+func TestVariablesWaitForTheReport(t *testing.T) {
+	inBubble(t, "A=secretsmanager://gone", func(t *testing.T, s *stand) {
+		s.fails("secretsmanager://gone", secret.NotFound)
+		s.prefetch()
+		r := s.variables()
+		is(t, "before the report", r.got(), "waiting")
+		s.Settle()
+		is(t, "after it", strings.Contains(r.got(), "NotFound"), true)
+	})
+}
+
+// A failure of init that has passed is none of the first reading's.
+func TestVariablesAskAgain(t *testing.T) {
+	inBubble(t, "A=secretsmanager://a", func(t *testing.T, s *stand) {
+		s.fails("secretsmanager://a", secret.Throttled)
+		s.init()
+		s.has("secretsmanager://a", record("a", "v"))
+		is(t, "variables", s.variables().got(), "A")
+	})
+}
+
 func TestVariablesFail(t *testing.T) {
 	const env = "A=secretsmanager://a#nope B=ssm:///denied C=ssm:///good D=ssm:///slow E=ssm:///denied"
 	prepare := func(s *stand) {
@@ -94,7 +117,7 @@ func TestVariablesFail(t *testing.T) {
 	t.Run("fail", func(t *testing.T) {
 		inBubble(t, env, func(t *testing.T, s *stand) {
 			prepare(s)
-			s.Prefetch(t.Context())
+			s.prefetch()
 			s.Settle()
 			_, err := s.Variables(t.Context())
 			joined, ok := err.(interface{ Unwrap() []error })

@@ -186,6 +186,9 @@ func rootOr(path string) string {
 	return path
 }
 
+// IsARN reports whether the key names what it means by its ARN.
+func (k Key) IsARN() bool { return isARN(k.ID) }
+
 // IsTree reports whether the key names all parameters beneath a path.
 func (k Key) IsTree() bool {
 	path, _ := CutTree(k.ID)

@@ -26,6 +26,7 @@ var accepted = []struct {
 	{"ssm:///prod/api-key", ref(ps, "/prod/api-key"), key(ps, home, "/prod/api-key")},
 	{"ssm://plain-name", ref(ps, "plain-name"), key(ps, home, "plain-name")},
 	{"secretsmanager://a+b=c@d.e_f-g/h", ref(sm, "a+b=c@d.e_f-g/h"), key(sm, home, "a+b=c@d.e_f-g/h")},
+	{"secretsmanager://rds!db-1a2b", ref(sm, "rds!db-1a2b"), key(sm, home, "rds!db-1a2b")}, // made by AWS itself
 	{"ssm:///aws/reference/secretsmanager/a+b=c@d", ref(ps, "/aws/reference/secretsmanager/a+b=c@d"),
 		key(ps, home, "/aws/reference/secretsmanager/a+b=c@d")},
 	{"secretsmanager://" + strings.Repeat("n", 512), ref(sm, strings.Repeat("n", 512)), key(sm, home, strings.Repeat("n", 512))},

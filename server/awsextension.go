@@ -1,8 +1,9 @@
 package server
 
 import (
+	"cmp"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -68,7 +69,7 @@ func (s *Server) awsParameter(x *exchange) {
 		if text := q.get("withDecryption"); text != "" {
 			var err error
 			if decrypt, err = strconv.ParseBool(strings.ToLower(text)); err != nil {
-				return secret.Key{}, fmt.Errorf("withDecryption is true or false")
+				return secret.Key{}, errors.New("withDecryption is true or false")
 			}
 		}
 		var version, label string
@@ -82,22 +83,11 @@ func (s *Server) awsParameter(x *exchange) {
 	})
 }
 
-// serveAWS answers a read of what makeKey finds in the query. Parameters that the
-// contract does not know are ignored: published clients send some.
+// serveAWS answers a read of what makeKey finds in the query.
 func (s *Server) serveAWS(x *exchange, makeKey func(query) (secret.Key, error)) {
-	q, err := parseQuery(x.r.URL.RawQuery)
+	key, force, err := readAWS(x, makeKey)
 	if err != nil {
-		failAWS(x, err)
-		return
-	}
-	force, err := q.force()
-	if err != nil {
-		failAWS(x, err)
-		return
-	}
-	key, err := makeKey(q)
-	if err != nil {
-		failAWS(x, err)
+		failAWS(x, badRequest(err))
 		return
 	}
 	x.asks(key)
@@ -112,6 +102,20 @@ func (s *Server) serveAWS(x *exchange, makeKey func(query) (secret.Key, error)) 
 		panic(err) // our own structs always encode
 	}
 	x.write(http.StatusOK, typeJSON, body)
+}
+
+// readAWS reads the query. Parameters that the contract does not know are ignored,
+// and the first of two counts: published clients send some.
+func readAWS(x *exchange, makeKey func(query) (secret.Key, error)) (key secret.Key, force bool, err error) {
+	q, err := parseQuery(x.r.URL.RawQuery)
+	if err != nil {
+		return key, false, err
+	}
+	if force, err = q.force(); err != nil {
+		return key, false, err
+	}
+	key, err = makeKey(q)
+	return key, force, err
 }
 
 // output returns the SDK's struct for a record.
@@ -165,9 +169,5 @@ func failAWS(x *exchange, err error) {
 
 func refuseAWS(x *exchange, r *refusal) {
 	x.refused(r)
-	text := r.aws
-	if text == "" {
-		text = r.message
-	}
-	x.write(r.status, typeText, []byte(text))
+	x.write(r.status, typeText, []byte(cmp.Or(r.aws, r.Error())))
 }

@@ -14,7 +14,7 @@ type exchange struct {
 	w http.ResponseWriter
 	r *http.Request
 
-	ref     string
+	ref     string // of what is read; empty where that is no single secret
 	how     cache.How
 	status  int
 	failure *secret.Error // nil with a value, and when the guard refused

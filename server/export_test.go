@@ -1,5 +1,10 @@
 package server
 
+import (
+	"log/slog"
+	"net/http"
+)
+
 // ParseQuery is parseQuery with names and values in turn.
 func ParseQuery(raw string) ([]string, error) {
 	q, err := parseQuery(raw)
@@ -9,3 +14,6 @@ func ParseQuery(raw string) ([]string, error) {
 	}
 	return pairs, err
 }
+
+// Limited is HTTP with another bound on open connections.
+func Limited(h http.Handler, log *slog.Logger, open int) *http.Server { return limited(h, log, open) }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -33,16 +32,18 @@ func status(c secret.Class) int {
 	return http.StatusInternalServerError
 }
 
-// asError returns the failure that err is. The only other error is that of the
-// request's context: its reader has left.
+// badRequest is the failure of a request that is not legal.
+func badRequest(err error) *secret.Error {
+	return &secret.Error{Class: secret.BadReference, Message: err.Error()}
+}
+
+// asError returns the failure that err, of a badRequest or a read, is. The only
+// other error of a read is that of the request's context: its reader has left.
 func asError(err error) *secret.Error {
 	if e, ok := errors.AsType[*secret.Error](err); ok {
 		return e
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return &secret.Error{Class: secret.Canceled, Message: "the reader has left"}
-	}
-	return &secret.Error{Class: secret.BadReference, Message: err.Error()}
+	return &secret.Error{Class: secret.Canceled, Message: "the reader has left"}
 }
 
 // explain writes the headers that say why there is no value, on every path.
@@ -104,7 +105,7 @@ func variables(err error) []string {
 
 func refuseOwn(x *exchange, r *refusal) {
 	x.refused(r)
-	x.write(r.status, typeJSON, marshal(failure{Code: r.code, Message: r.message}))
+	x.write(r.status, typeJSON, marshal(failure{Code: r.code, Message: r.Error()}))
 }
 
 // refused writes the headers of a refusal.

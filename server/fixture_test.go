@@ -58,7 +58,6 @@ func start(t testing.TB, change ...func(*setup)) *stand {
 		TTL:     map[secret.Service]time.Duration{secret.SecretsManager: time.Minute, secret.ParameterStore: time.Minute},
 		Entries: 1000, Bytes: 16 << 20,
 	}
-	c.manifest.CacheBytes = c.cache.Bytes
 	for _, f := range change {
 		f(&c)
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/subtle"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -14,28 +15,31 @@ const (
 	vaultTokenHeader = "X-Vault-Token"
 )
 
-// maxInFlight bounds the requests that are answered at once: a sandbox has 1,024
-// file descriptors, so more would fail in a worse way.
-const maxInFlight = 1024
+// maxInFlight bounds the requests that are answered at once. A process in a
+// sandbox has 1,024 file descriptors, and each request holds one for its
+// connection: the limit must be reached while there are still some for the calls
+// to AWS, and for the connections of those who are told of it, see maxOpen.
+const maxInFlight = 512
 
-// refusal is an answer of the guard. The three contracts word it in three ways.
+// refusal is an error that the guard finds in a request. The three contracts word
+// it in three ways.
 type refusal struct {
 	status  int
 	code    string // on our paths
-	message string // on our paths, and where the others have no text of their own
+	message string
 
 	aws            string // the text on AWS's paths
 	provider       string // the text on the provider's paths
 	providerStatus int    // if not status
 }
 
-// Error returns the message.
+// Error returns the text on our paths, and where the others have none of their own.
 func (r *refusal) Error() string { return r.message }
 
 var (
 	errBusy = &refusal{
 		status: http.StatusTooManyRequests, code: "TooManyRequests",
-		message:  "more than 1024 requests are in flight",
+		message:  fmt.Sprintf("more than %d requests are in flight", maxInFlight),
 		provider: "Connection limit exceeded",
 	}
 	errForwarded = &refusal{

@@ -172,12 +172,12 @@ func TestUnknownPaths(t *testing.T) {
 	is(t, "calls", len(s.asked()), 0)
 }
 
-// 1,024 requests may be in flight; the next is refused in its contract's words,
+// 512 requests may be in flight; the next is refused in its contract's words,
 // and the others are none the worse for it.
 func TestGuardInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const most = 1024
+		const most = 512
 		s := start(t, environ("A=secretsmanager://a"))
 		s.gate = make(chan struct{})
 		var readers sync.WaitGroup
@@ -239,13 +239,15 @@ func TestReaderLeaves(t *testing.T) {
 // Nothing that stands at level debug names more than the request and its outcome.
 func TestLogLine(t *testing.T) {
 	t.Parallel()
-	s := start(t, environ("A=secretsmanager://a#x"))
+	s := start(t, environ("A=secretsmanager://a#x", "B=ssm:///b?ttl=5&label=c"))
 	s.fails("b", secret.Error{Class: secret.Denied, Code: "AccessDeniedException", Action: "kms:Decrypt"})
 	s.get("/value?ref=secretsmanager://c", "X-Vault-Token: x")
 	s.get("/value?ref=secretsmanager://b")
 	s.get("/v1/c")
 	s.get("/v1/c")
 	s.get("/env/A")
+	s.get("/env/B")
+	s.get("/env/NOPE")
 	s.get("/nothing")
 	log := s.logged()
 	for _, want := range []string{
@@ -253,7 +255,9 @@ func TestLogLine(t *testing.T) {
 		`problem="secretsmanager://b in eu-west-1: AccessDeniedException (the function's role needs kms:Decrypt)"`,
 		"level=DEBUG msg=read path=/v1/c ref=secretsmanager://c result=miss status=200 ms=",
 		"level=DEBUG msg=read path=/v1/c ref=secretsmanager://c result=hit status=200 ms=",
-		"level=WARN msg=read path=/env/A ref=A result=error status=422 ",
+		"level=WARN msg=read path=/env/A ref=secretsmanager://a#x result=error status=422 ",
+		`level=DEBUG msg=read path=/env/B ref="ssm:///b?label=c&ttl=5s" result=miss status=200 `,
+		`level=DEBUG msg=read path=/env/NOPE ref="" result=error status=404 `,
 		`level=DEBUG msg=read path=/nothing ref="" result=error status=404 `,
 		`level=DEBUG msg=read path=/value ref="" result=error status=401 `,
 	} {
@@ -261,6 +265,6 @@ func TestLogLine(t *testing.T) {
 			t.Errorf("the log lacks %s in\n%s", want, log)
 		}
 	}
-	is(t, "lines", strings.Count(log, "\n"), 6)
+	is(t, "lines", strings.Count(log, "\n"), 8)
 	is(t, "the token in the log", strings.Contains(log, token), false)
 }

@@ -43,7 +43,7 @@ func TestNothingIsLeft(t *testing.T) {
 			c.Close()
 		}
 		close(l.gate)
-		l.allClosed()
+		l.downTo(0)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := l.http.Shutdown(ctx); err != nil {

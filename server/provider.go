@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -41,8 +40,8 @@ func ping(x *exchange) { x.write(http.StatusOK, typeText, []byte("healthy")) }
 
 // providerSecret serves /v1/<secretId>?versionId=&versionStage=&refreshNow=.
 func (s *Server) providerSecret(x *exchange) {
-	id, err := url.PathUnescape(strings.TrimPrefix(x.r.URL.EscapedPath(), providerPrefix))
-	if err != nil || id == "" {
+	id := strings.TrimPrefix(x.r.URL.Path, providerPrefix) // decoded, see route
+	if id == "" {
 		providerRefusal(x, "missing secret ID")
 		return
 	}
@@ -62,7 +61,7 @@ func (s *Server) providerSecret(x *exchange) {
 	}
 	key, err := secret.SecretKey(s.config.Region, id, q.get("versionId"), q.get("versionStage"))
 	if err != nil {
-		failProvider(x, err)
+		failProvider(x, badRequest(err))
 		return
 	}
 	x.asks(key)
@@ -123,12 +122,5 @@ func providerRefusal(x *exchange, text string) {
 
 func refuseProvider(x *exchange, r *refusal) {
 	x.refused(r)
-	status, text := r.status, r.provider
-	if r.providerStatus != 0 {
-		status = r.providerStatus
-	}
-	if text == "" {
-		text = r.message
-	}
-	x.write(status, typeText, []byte(text))
+	x.write(cmp.Or(r.providerStatus, r.status), typeText, []byte(cmp.Or(r.provider, r.Error())))
 }

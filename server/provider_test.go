@@ -119,7 +119,7 @@ func TestProviderBadRequests(t *testing.T) {
 		is(t, test.target, a.body, test.want)
 		is(t, test.target+": Content-Type", a.header.Get("Content-Type"), "text/plain; charset=utf-8")
 	}
-	for _, target := range []string{"/v1/a%20b", "/v1/a%00", "/v1/" + parameterARN, "/v1/arn:aws:secretsmanager", "/v1/a?versionStage=%20"} {
+	for _, target := range []string{"/v1/a%20b", "/v1/a%00", "/v1/a%252Fb", "/v1/" + parameterARN, "/v1/arn:aws:secretsmanager", "/v1/a?versionStage=%20"} {
 		a := s.get(target)
 		is(t, target+": status", a.status, http.StatusBadRequest)
 		is(t, target+": type", strings.HasPrefix(a.body, `{"__type":"ValidationException","message":"`), true)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -22,17 +23,32 @@ func parseQuery(raw string) (query, error) {
 			continue
 		}
 		name, value, _ := strings.Cut(item, "=")
-		n, err := url.PathUnescape(name)
-		if err != nil {
-			return nil, fmt.Errorf("the query has a '%%' that starts no percent-encoding")
-		}
-		v, err := url.PathUnescape(value)
-		if err != nil {
-			return nil, fmt.Errorf("the query has a '%%' that starts no percent-encoding")
+		n, badName := url.PathUnescape(name)
+		v, badValue := url.PathUnescape(value)
+		if badName != nil || badValue != nil {
+			return nil, errors.New("the query has a '%' that starts no percent-encoding")
 		}
 		q = append(q, parameter{n, v})
 	}
 	return q, nil
+}
+
+// parseRead parses the query of a read on one of our own paths. Unlike those of
+// AWS they are strict, so that a mistyped request is not taken for another one: a
+// parameter that is none of names is refused with the text in unknown, and so is
+// one that stands twice.
+func parseRead(raw, unknown string, names ...string) (q query, force bool, err error) {
+	if q, err = parseQuery(raw); err != nil {
+		return nil, false, err
+	}
+	if _, found := q.unknown(names...); found {
+		return nil, false, errors.New(unknown)
+	}
+	if name, found := q.twice(); found {
+		return nil, false, fmt.Errorf("the parameter %s stands twice", name)
+	}
+	force, err = q.force()
+	return q, force, err
 }
 
 // get returns the value of a parameter, "" without one. Of two the first counts,
@@ -90,5 +106,5 @@ func (q query) force() (bool, error) {
 	case "false", "0":
 		return false, nil
 	}
-	return false, fmt.Errorf("refreshNow is true, 1, false or 0")
+	return false, errors.New("refreshNow is true, 1, false or 0")
 }

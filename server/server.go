@@ -44,7 +44,9 @@ type endpoint struct {
 }
 
 // route finds the endpoint of a path as it stands in the request. Nothing is
-// decoded before, cleaned or redirected: "//" and ".." are part of no path.
+// decoded before, cleaned or redirected: "//" and ".." are part of no path, and
+// "/%76alue" is no other way to write "/value". What follows a prefix is decoded,
+// once: URL.Path has it, since in the prefix there is nothing to decode.
 func (s *Server) route(path string) endpoint {
 	switch path {
 	case "/secretsmanager/get", "/secretsmanager/get/":
@@ -86,6 +88,9 @@ func noPath(x *exchange) { refuseOwn(x, errPath) }
 // logRead writes a line for each read. On AWS's paths it is the only one in words
 // about a failure, so those that somebody has to mend are warnings. That a secret
 // does not exist may be what an application wants to know.
+//
+// The timeline of larder-local parses these lines: the message "read", with path,
+// ref, result, status and ms.
 func (s *Server) logRead(x *exchange, took time.Duration) {
 	level := slog.LevelDebug
 	if e := x.failure; e != nil && e.Class != secret.NotFound && e.Class != secret.Canceled {

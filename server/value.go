@@ -1,8 +1,9 @@
 package server
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
+	"unicode/utf8"
 
 	"larder/secret"
 )
@@ -17,7 +18,7 @@ import (
 func (s *Server) value(x *exchange) {
 	ref, key, force, err := s.readValue(x)
 	if err != nil {
-		x.fail(err)
+		x.fail(badRequest(err))
 		return
 	}
 	x.asks(key)
@@ -27,48 +28,43 @@ func (s *Server) value(x *exchange) {
 		x.fail(err)
 		return
 	}
-	x.write(http.StatusOK, contentType(answer.Record, ref.Field), value.Reveal())
+	x.write(http.StatusOK, contentType(answer.Record, ref, value), value.Reveal())
 }
 
 func (s *Server) readValue(x *exchange) (ref secret.Reference, key secret.Key, force bool, err error) {
-	q, err := parseQuery(x.r.URL.RawQuery)
+	q, force, err := parseRead(x.r.URL.RawQuery,
+		"unknown parameter; there are ref, field and refreshNow, and an & inside ref is written %26", "ref", "field", "refreshNow")
 	if err != nil {
 		return ref, key, false, err
 	}
-	if _, found := q.unknown("ref", "field", "refreshNow"); found {
-		return ref, key, false, fmt.Errorf("unknown parameter; there are ref, field and refreshNow, and an & inside ref is written %%26")
-	}
-	if name, found := q.twice(); found {
-		return ref, key, false, fmt.Errorf("the parameter %s stands twice", name)
-	}
 	text, field := q.get("ref"), q.get("field")
 	if text == "" {
-		return ref, key, false, fmt.Errorf("the parameter ref is missing: /value?ref=secretsmanager://NAME")
+		return ref, key, false, errors.New("the parameter ref is missing: /value?ref=secretsmanager://NAME")
 	}
 	if ref, err = secret.ParseReference(text); err != nil {
 		return ref, key, false, err
 	}
 	if field != "" {
 		if ref.Field != "" {
-			return ref, key, false, fmt.Errorf("the field is named twice, in ref and in field")
+			return ref, key, false, errors.New("the field is named twice, in ref and in field")
 		}
 		if ref, err = secret.ParseReference(text + "#" + field); err != nil {
 			return ref, key, false, err
 		}
 	}
-	if force, err = q.force(); err != nil {
-		return ref, key, false, err
-	}
 	key, err = ref.Key(s.config.Region)
 	return ref, key, force, err
 }
 
-func contentType(r *secret.Record, field string) string {
+// contentType returns the type of what ref names in the record. That of a
+// SecretString is text; UTF-8 is claimed of nothing that is not.
+func contentType(r *secret.Record, ref secret.Reference, value secret.Value) string {
+	whole := ref.Field == ""
 	switch {
-	case r.Binary && field == "":
+	case whole && r.Members != nil:
+		return typeJSON // a tree
+	case whole && r.Binary, !utf8.Valid(value.Reveal()):
 		return typeBinary
-	case r.Members != nil && field == "":
-		return typeJSON
 	}
 	return typeText
 }

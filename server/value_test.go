@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"larder/secret"
 )
@@ -38,7 +39,7 @@ func TestValueIsBare(t *testing.T) {
 			a := s.get("/value?ref=secretsmanager://x&refreshNow=true")
 			isBody(t, name, a, string(value))
 			want := "text/plain; charset=utf-8"
-			if binary {
+			if binary || !utf8.Valid(value) {
 				want = "application/octet-stream"
 			}
 			is(t, name+": Content-Type", a.header.Get("Content-Type"), want)
@@ -86,6 +87,46 @@ func TestValueFields(t *testing.T) {
 		a := s.get(test.target)
 		isBody(t, test.target, a, test.want)
 		is(t, test.target+": Content-Type", strings.HasPrefix(a.header.Get("Content-Type"), test.kind), true)
+	}
+}
+
+// A value has one type, whether it is read by its reference or by its variable.
+func TestValueContentType(t *testing.T) {
+	t.Parallel()
+	const text, binary, object = "text/plain; charset=utf-8", "application/octet-stream", "application/json"
+	tests := []struct{ ref, want string }{
+		{"secretsmanager://text", text},
+		{"secretsmanager://object", text}, // it is somebody's text, and may be no JSON tomorrow
+		{"secretsmanager://object#a", text},
+		{"secretsmanager://binary", binary},
+		{"secretsmanager://binary#a", text},
+		{"secretsmanager://bytes", binary},
+		{"secretsmanager://wrong", binary}, // UTF-8 is not claimed of what is not
+		{"ssm:///text", text},
+		{"ssm:///t/**", object},
+		{"ssm:///t/**#a", text},
+	}
+	var items []string
+	for i, test := range tests {
+		items = append(items, fmt.Sprintf("V%d=%s", i, test.ref))
+	}
+	s := start(t, environ(items...))
+	for id, r := range map[string]*secret.Record{
+		"text":   {Value: secret.NewValue([]byte("é"))},
+		"object": {Value: secret.NewValue([]byte(`{"a":"1"}`))},
+		"binary": {Value: secret.NewValue([]byte(`{"a":"1"}`)), Binary: true},
+		"bytes":  {Value: secret.NewValue([]byte{0xff}), Binary: true},
+		"wrong":  {Value: secret.NewValue([]byte{0xff})},
+		"/t/**":  {Value: secret.NewValue([]byte(`{"a":"1"}`)), Members: []secret.Record{{Name: "/t/a"}}},
+	} {
+		s.has(id, r)
+	}
+	for i, test := range tests {
+		for _, target := range []string{"/value?ref=" + url.QueryEscape(test.ref), fmt.Sprint("/env/V", i)} {
+			a := s.get(target)
+			is(t, test.ref+" at "+target+": status", a.status, http.StatusOK)
+			is(t, test.ref+" at "+target+": Content-Type", a.header.Get("Content-Type"), test.want)
+		}
 	}
 }
 
@@ -146,6 +187,8 @@ func TestValueBadRequests(t *testing.T) {
 		{"/env?refreshNow=true", "/env has none"},
 		{"/env?%zz", "/env has none"},
 		{"/env/A?field=x", "there is refreshNow"},
+		{"/env/A?refreshNow=1&refreshNow=1", "the parameter refreshNow stands twice"},
+		{"/value?ref=secretsmanager://a&refreshNow=1&refreshNow=1", "the parameter refreshNow stands twice"},
 		{"/env/A?refreshNow=no", "refreshNow is true, 1, false or 0"},
 		{"/env/A?x=%zz", "starts no percent-encoding"},
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -16,37 +15,22 @@ const variablePrefix = "/env/"
 
 // variable serves /env/NAME: the bare bytes of one declared variable.
 func (s *Server) variable(x *exchange) {
-	name, err := url.PathUnescape(strings.TrimPrefix(x.r.URL.EscapedPath(), variablePrefix))
+	_, force, err := parseRead(x.r.URL.RawQuery, "unknown parameter; there is refreshNow", "refreshNow")
 	if err != nil {
-		x.fail(err)
+		x.fail(badRequest(err))
 		return
 	}
-	q, err := parseQuery(x.r.URL.RawQuery)
-	if err != nil {
-		x.fail(err)
-		return
-	}
-	if _, found := q.unknown("refreshNow"); found {
-		x.fail(errors.New("unknown parameter; there is refreshNow"))
-		return
-	}
-	force, err := q.force()
-	if err != nil {
-		x.fail(err)
-		return
-	}
+	name := strings.TrimPrefix(x.r.URL.Path, variablePrefix) // decoded, see route
 	v, err := s.config.Manifest.Variable(x.r.Context(), name, force)
-	x.ref = name
+	if d := v.Declaration; d.Variable != "" { // there is such a variable
+		x.ref = d.Reference.String()
+	}
 	x.got(v.Answer)
 	if err != nil {
 		x.fail(err)
 		return
 	}
-	kind := typeText
-	if !utf8.Valid(v.Value.Reveal()) {
-		kind = typeBinary
-	}
-	x.write(http.StatusOK, kind, v.Value.Reveal())
+	x.write(http.StatusOK, contentType(v.Answer.Record, v.Declaration.Reference, v.Value), v.Value.Reveal())
 }
 
 // variables serves /env: all declared variables as one JSON object, or as
@@ -54,7 +38,7 @@ func (s *Server) variable(x *exchange) {
 // of the two cannot carry is left out and named in Larder-Binary.
 func (s *Server) variables(x *exchange) {
 	if x.r.URL.RawQuery != "" {
-		x.fail(errors.New("unknown parameter; /env has none"))
+		x.fail(badRequest(errors.New("unknown parameter; /env has none")))
 		return
 	}
 	all, err := s.config.Manifest.Variables(x.r.Context())
@@ -80,9 +64,9 @@ func encodeObject(all []manifest.Variable) (body []byte, left []string) {
 	object := make(map[string]string, len(all))
 	for _, v := range all {
 		if b := v.Value.Reveal(); utf8.Valid(b) {
-			object[v.Name] = string(b)
+			object[v.Declaration.Variable] = string(b)
 		} else {
-			left = append(left, v.Name)
+			left = append(left, v.Declaration.Variable)
 		}
 	}
 	return marshal(object), left
@@ -93,13 +77,13 @@ func encodeList(all []manifest.Variable) (body []byte, left []string) {
 	for _, v := range all {
 		b := v.Value.Reveal()
 		if bytes.IndexByte(b, 0) >= 0 {
-			left = append(left, v.Name)
+			left = append(left, v.Declaration.Variable)
 			continue
 		}
 		if list.Len() > 0 {
 			list.WriteByte(0)
 		}
-		list.WriteString(v.Name + "=")
+		list.WriteString(v.Declaration.Variable + "=")
 		list.Write(b)
 	}
 	return list.Bytes(), left

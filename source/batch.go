@@ -10,8 +10,8 @@ import (
 // batch asks for all keys with one call, and singly for those that the answer
 // left open. When AWS refused the call as a whole, that are all of them, which
 // bounds the calls at one for each key and one besides.
-func (s *Source) batch(ctx context.Context, svc service, keys []secret.Key, deliver func(secret.Result)) {
-	found, refusal := svc.many(ctx, keys)
+func (s *Source) batch(ctx context.Context, b backend, keys []secret.Key, deliver func(secret.Result)) {
+	found, refusal := b.many(ctx, keys)
 	if refusal != nil && !isolates(keys[0].Service, refusal.Class) {
 		for _, k := range keys {
 			deliver(failed(k, refusal))
@@ -30,7 +30,7 @@ func (s *Source) batch(ctx context.Context, svc service, keys []secret.Key, deli
 	var singles sync.WaitGroup
 	for i, k := range rest {
 		singles.Go(func() {
-			results[i] = s.single(ctx, svc, k)
+			results[i] = s.single(ctx, b, k)
 			deliver(results[i])
 		})
 	}

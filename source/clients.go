@@ -1,6 +1,8 @@
 package source
 
 import (
+	"context"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -8,43 +10,56 @@ import (
 	"larder/secret"
 )
 
-// service returns the client of a place. It is made at the first call.
-func (s *Source) service(where place) (service, *secret.Error) {
+// backendOf returns the client of a place. It is made at the first call.
+func (s *Source) backendOf(where place) (backend, *secret.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if svc, ok := s.services[where]; ok {
-		return svc, nil
+	if b, ok := s.backends[where]; ok {
+		return b, nil
 	}
-	if err := s.openLocked(); err != nil {
-		return nil, &secret.Error{Class: secret.Rejected, Message: err.Error()}
+	if failure := s.openLocked(); failure != nil {
+		return nil, failure
 	}
 	endpoint := s.endpoint(where.service)
 	if endpoint != nil && (s.cfg.FIPS || s.cfg.DualStack) {
-		return nil, &secret.Error{Class: secret.Rejected,
-			Message: "AWS_ENDPOINT_URL excludes AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT: unset one of them"}
+		return nil, badSetting("AWS_ENDPOINT_URL", "excludes AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT: unset one of them")
 	}
-	var svc service
+	var b backend
 	if where.service == secret.SecretsManager {
-		svc = s.secretsManager(where.region, endpoint)
+		b = s.secretsManager(where.region, endpoint)
 	} else {
-		svc = s.parameterStore(where.region, endpoint)
+		b = s.parameterStore(where.region, endpoint)
 	}
-	s.services[where] = svc
-	return svc, nil
+	s.backends[where] = b
+	return b, nil
 }
 
 // openLocked makes what the clients share.
-func (s *Source) openLocked() error {
+func (s *Source) openLocked() *secret.Error {
 	if s.web != nil {
 		return nil
 	}
 	web, err := newWeb(&s.cfg)
 	if err != nil {
-		return err
+		return badSetting("AWS_CA_BUNDLE", err.Error())
 	}
-	s.web = web
-	s.signer, s.renew = credentials(&s.cfg)
+	s.web, s.signer = web, credentials(&s.cfg)
 	return nil
+}
+
+// credentials returns what signs the requests.
+func credentials(cfg *Config) aws.CredentialsProvider {
+	keys := aws.Credentials{
+		AccessKeyID:     cfg.AccessKeyID,
+		SecretAccessKey: string(cfg.SecretAccessKey.Reveal()),
+		SessionToken:    string(cfg.SessionToken.Reveal()),
+	}
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		if !keys.HasKeys() {
+			return aws.Credentials{}, errNoCredentials
+		}
+		return keys, nil
+	})
 }
 
 // endpoint returns the endpoint that replaces AWS's, or nil. The clients are made
@@ -74,7 +89,7 @@ func (s *Source) secretsManager(region string, endpoint *string) *secretsManager
 	}
 	options.EndpointOptions.UseFIPSEndpoint, options.EndpointOptions.UseDualStackEndpoint = s.variants()
 	return &secretsManager{
-		caller: newCaller(&s.cfg, region, s.cfg.SecretsManagerTimeout, s.renew),
+		caller: newCaller(&s.cfg, region, s.cfg.SecretsManagerTimeout),
 		api:    secretsmanager.New(options),
 	}
 }
@@ -89,7 +104,7 @@ func (s *Source) parameterStore(region string, endpoint *string) *parameterStore
 	}
 	options.EndpointOptions.UseFIPSEndpoint, options.EndpointOptions.UseDualStackEndpoint = s.variants()
 	return &parameterStore{
-		caller: newCaller(&s.cfg, region, s.cfg.ParameterStoreTimeout, s.renew),
+		caller: newCaller(&s.cfg, region, s.cfg.ParameterStoreTimeout),
 		api:    ssm.New(options),
 	}
 }

@@ -13,17 +13,10 @@ import (
 // Regions' public endpoints, and has no credentials.
 type Config struct {
 	// AccessKeyID, SecretAccessKey and SessionToken are the function's own
-	// credentials, as Lambda puts them into the environment. Empty: those of
-	// ContainerURI.
+	// credentials, as Lambda puts them into the environment. Without the first two
+	// nothing can be fetched; an empty SessionToken is not sent.
 	AccessKeyID                   string
 	SecretAccessKey, SessionToken secret.Value
-	// ContainerURI is where credentials are loaded from when AccessKeyID is empty
-	// (AWS_CONTAINER_CREDENTIALS_FULL_URI), never through a proxy; without TLS it
-	// must be on this machine or link-local. Empty: nowhere.
-	ContainerURI string
-	// ContainerToken authorizes that (AWS_CONTAINER_AUTHORIZATION_TOKEN). Empty:
-	// the request has no Authorization.
-	ContainerToken secret.Value
 
 	// Endpoint replaces AWS's own in every Region (AWS_ENDPOINT_URL). Empty: the
 	// one that AWS documents for the Region.
@@ -38,8 +31,8 @@ type Config struct {
 	// CABundle is a PEM file with the only authorities to trust (AWS_CA_BUNDLE).
 	// Every Fetch fails when it cannot be read. Empty: the system's.
 	CABundle string
-	// Proxy picks the proxy of a request. Loopback and link-local addresses never
-	// get one. Nil: HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+	// Proxy picks the proxy of a request, as [http.ProxyFromEnvironment] does.
+	// Loopback and link-local addresses never get one. Nil: none.
 	Proxy func(*http.Request) (*url.URL, error)
 	// Transport makes the requests instead of connections of our own; Proxy and
 	// CABundle then mean nothing. Nil: connections of our own.
@@ -49,7 +42,9 @@ type Config struct {
 	// Region. Zero or less: 3, as in AWS's extension.
 	MaxConnections int
 	// SecretsManagerTimeout and ParameterStoreTimeout bound one call with all its
-	// attempts. Zero, and anything longer than 5 s: 5 s.
+	// attempts, and a tree with all its pages. The wait for one of MaxConnections
+	// comes before that, within the same bound. Zero, and anything longer than 5 s:
+	// 5 s.
 	SecretsManagerTimeout, ParameterStoreTimeout time.Duration
 
 	// Log gets a line when a permission is missing that saves calls. Nil: nothing

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -75,6 +76,7 @@ func TestEndpoints(t *testing.T) {
 			[]string{"http://sm.test/", "https://ssm.eu-west-1.amazonaws.com/"}},
 		{"FIPS excludes one's own", source.Config{FIPS: true, Endpoint: "http://own.test"}, "eu-west-1", nil},
 		{"dual stack excludes one's own", source.Config{DualStack: true, Endpoint: "http://own.test"}, "eu-west-1", nil},
+		{"no URL", source.Config{Endpoint: "::"}, "eu-west-1", nil},
 	}
 	for _, tt := range tests {
 		bubble(t, tt.name, func(t *testing.T) {
@@ -94,6 +96,8 @@ func TestEndpoints(t *testing.T) {
 			for k, r := range got {
 				if r.Err == nil || r.Err.Class != class {
 					t.Errorf("Fetch of %v: %v, want class %v", k, r.Err, class)
+				} else if class == secret.Rejected && (r.Err.Status != 0 || r.Err.Code != "" || !strings.HasPrefix(r.Err.Message, "AWS_ENDPOINT_URL: ")) {
+					t.Errorf("Fetch of %v: %v, want the variable in front and nothing of AWS's", k, r.Err)
 				}
 			}
 		})

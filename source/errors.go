@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -18,11 +19,21 @@ import (
 // the SDK an empty body is a success with nothing in it.
 var errIncomplete = errors.New("the answer lacks fields")
 
-// credentialsError is any failure to load credentials. Its cause is dropped: the
-// SDK's text holds the answer, and in the worst case the answer the credentials.
-type credentialsError struct{ text string }
+// errStranger is an answer with status 200 about something that was not asked for.
+var errStranger = errors.New("the answer is about something else")
 
-func (e *credentialsError) Error() string { return e.text }
+var errNoCredentials = errors.New("no credentials: AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set")
+
+// errProxy is a proxy's address that cannot be read. Its cause is dropped: the
+// text holds the address, which may hold a password.
+var errProxy = errors.New("the proxy's address cannot be read")
+
+// badSetting is why no request can be made with the settings of an environment
+// variable: class Rejected without code and status, as AWS was not asked, and a
+// message that starts with the variable's name.
+func badSetting(variable, problem string) *secret.Error {
+	return &secret.Error{Class: secret.Rejected, Message: variable + ": " + problem}
+}
 
 // classify turns an error of an attempt into ours. Only the text of an error
 // that AWS put into its own form is kept; that of any other might hold a body.
@@ -33,29 +44,33 @@ func classify(err error, action string) *secret.Error {
 		status = answer.HTTPStatusCode()
 	}
 	var (
-		creds   *credentialsError
 		api     smithy.APIError
 		garbage *smithy.DeserializationError
 		network *smithyhttp.RequestSendError
 	)
 	switch {
-	case errors.As(err, &creds):
-		return &secret.Error{Class: secret.Credentials, Message: creds.text}
+	case errors.Is(err, errNoCredentials):
+		return &secret.Error{Class: secret.Credentials, Message: errNoCredentials.Error()}
 	case errors.Is(err, errIncomplete):
 		return &secret.Error{Class: secret.BadAnswer, Status: 200, Message: "AWS's answer lacks what was asked for"}
+	case errors.Is(err, errStranger):
+		return &secret.Error{Class: secret.BadAnswer, Status: 200, Message: "AWS's answer is about another name than was asked for"}
+	case errors.Is(err, errProxy):
+		return badSetting("HTTPS_PROXY", "the proxy's address cannot be read")
+	case isUntrusted(err):
+		return badSetting("AWS_CA_BUNDLE", "the certificate is not trusted: does the file hold its authority?")
 	case errors.As(err, &api) && isCode(api.ErrorCode()):
 		return classifyCode(api.ErrorCode(), api.ErrorMessage(), status, action)
 	case errors.Is(err, context.Canceled): // by the caller: our own limits are deadlines
 		return canceled()
-	case isTimeout(err):
+	case isTimeout(err) && !isProxy(err):
 		return &secret.Error{Class: secret.Timeout, Status: status, Message: timeoutText(err)}
 	case status != 0 || errors.As(err, &garbage):
 		return classifyStatus(status)
 	case errors.As(err, &network):
 		return &secret.Error{Class: secret.Unavailable, Message: networkText(err)}
 	}
-	return &secret.Error{Class: secret.Rejected,
-		Message: "the SDK did not make a request of it: check the endpoint, FIPS and dual-stack settings"}
+	return badSetting("AWS_ENDPOINT_URL", "no request can be made: check it, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT")
 }
 
 // classifyStatus is for an answer without AWS's form: a proxy's, or a broken one.
@@ -102,14 +117,22 @@ func networkText(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	switch {
-	case isUntrusted(err):
-		return "the certificate is not trusted: does the file in AWS_CA_BUNDLE hold its authority?"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "no file descriptor is left: does the function leave files or connections open?"
+	case isProxy(err):
+		return "the proxy in HTTPS_PROXY cannot be reached"
 	case errors.As(err, &dns):
 		return "the host name has no address: is there a way from the function's network to AWS, and is the Region right?"
 	case errors.As(err, &op) && op.Op == "dial":
 		return "no connection: is there a way from the function's network to AWS, such as a VPC endpoint?"
 	}
 	return "the connection broke"
+}
+
+// isProxy reports whether not even the proxy was reached.
+func isProxy(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "proxyconnect"
 }
 
 // isUntrusted reports whether TLS failed in a way that stays.

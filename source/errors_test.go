@@ -1,8 +1,12 @@
 package source_test
 
 import (
+	"errors"
+	"net"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -91,6 +95,42 @@ func TestStrangeCodes(t *testing.T) {
 
 func quote(s string) string {
 	return `"` + strings.ReplaceAll(s, "\n", `\n`) + `"`
+}
+
+// TestNetworkTexts: what a reader can do about a network that fails, without the
+// error's own text.
+func TestNetworkTexts(t *testing.T) {
+	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+	timeout := os.ErrDeadlineExceeded // says so itself, as the operating system's do
+	tests := []struct {
+		name  string
+		err   error
+		class secret.Class
+		want  string
+	}{
+		{"refused", dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), secret.Unavailable, "VPC endpoint"},
+		{"no way", dial(timeout), secret.Timeout, "VPC endpoint"},
+		{"no such host", dial(&net.DNSError{Err: "no such host", Name: "canary", IsNotFound: true}), secret.Unavailable, "Region"},
+		{"reset", &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, secret.Unavailable, "broke"},
+		{"out of descriptors", dial(os.NewSyscallError("socket", syscall.EMFILE)), secret.Unavailable, "file descriptor"},
+		{"the system is out of descriptors", dial(os.NewSyscallError("socket", syscall.ENFILE)), secret.Unavailable, "file descriptor"},
+		{"proxy refused", &net.OpError{Op: "proxyconnect", Err: dial(syscall.ECONNREFUSED)}, secret.Unavailable, "HTTPS_PROXY"},
+		{"no way to the proxy", &net.OpError{Op: "proxyconnect", Err: dial(timeout)}, secret.Unavailable, "HTTPS_PROXY"},
+		{"something else", errors.New("canary"), secret.Unavailable, "broke"},
+	}
+	for _, tt := range tests {
+		bubble(t, tt.name, func(t *testing.T) {
+			s := source.New(source.Config{
+				AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret.NewValue([]byte("x")),
+				Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, tt.err }),
+			})
+			k := secretKey(t, "a")
+			e := fetch(t, t.Context(), s, k)[k].Err
+			if e == nil || e.Class != tt.class || !strings.Contains(e.Message, tt.want) || strings.Contains(e.Error(), "canary") {
+				t.Errorf("Fetch = %v, want class %v and a word about %s", e, tt.class, tt.want)
+			}
+		})
+	}
 }
 
 // TestKeysThatAreNone: the SDK builds host names from Regions. A key that

@@ -182,3 +182,64 @@ func TestFetchMany(t *testing.T) {
 		})
 	}
 }
+
+// TestStrangers: what answers at AWS_ENDPOINT_URL may answer about something
+// else, which must not be served under the name that was asked for.
+func TestStrangers(t *testing.T) {
+	const (
+		sARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
+		pARN = "arn:aws:ssm:eu-west-1:123456789012:parameter/"
+	)
+	s := func(id string) secret.Key { return secretKey(t, id) }
+	p := func(name string) secret.Key { return parameterKey(t, name) }
+	tests := []struct {
+		key       secret.Key
+		name, arn string
+		good      bool
+	}{
+		{s("db"), "db", sARN + "db-AbCdEf", true},
+		{s("db"), "other", sARN + "db-AbCdEf", false},
+		{s("db"), "/db", sARN + "/db-AbCdEf", false},
+		{s("db"), "DB", sARN + "DB-AbCdEf", false},
+		{s(sARN + "db-AbCdEf"), "db", sARN + "db-AbCdEf", true},
+		{s(sARN + "db"), "db", sARN + "db-AbCdEf", true},
+		{s(sARN + "db"), "db-x", sARN + "db-x-AbCdEf", false},
+		{s(sARN + "db-AbCdEf"), "db", sARN + "db-GhIjKl", false},
+		{s(sARN + "db"), "db", "arn:aws:secretsmanager:eu-west-1:999999999999:secret:db-AbCdEf", false},
+		{secretVersion(t, "db", "1", ""), "db", sARN + "db-AbCdEf", true},
+		{secretVersion(t, "db", "2", ""), "db", sARN + "db-AbCdEf", false},
+		{secretVersion(t, "db", "", "AWSPENDING"), "db", sARN + "db-AbCdEf", true},
+		{p("/a/b"), "/a/b", pARN + "a/b", true},
+		{p("/a/b"), "/a/c", pARN + "a/c", false},
+		{p("/a/b"), "b", pARN + "b", false},
+		{p("plain"), "plain", pARN + "plain", true},
+		{p("plain"), "/plain", pARN + "plain", true},
+		{p("/plain"), "plain", pARN + "plain", true},
+		{p("/plain"), "other", pARN + "other", false},
+		{p("/a:1"), "/a", pARN + "a", true},
+		{p("/a:label"), "/a", pARN + "a", true},
+		{p("/a:2"), "/a", pARN + "a", false},
+		{p(pARN + "a"), "/a", pARN + "a", true},
+		{p(pARN + "a:1"), "/a", pARN + "a", true},
+		{p(pARN + "a"), pARN + "a", "", true},
+		{p(pARN + "a"), "/a", pARN + "b", false},
+		{p(pARN + "a"), "/a", "", false},
+		{p("/aws/reference/secretsmanager/db"), "/aws/reference/secretsmanager/db", sARN + "db-AbCdEf", true},
+		{p("/aws/reference/secretsmanager/db"), "db", sARN + "db-AbCdEf", true},
+	}
+	for _, tt := range tests {
+		bubble(t, fmt.Sprintf("%s %s", tt.key, tt.name), func(t *testing.T) {
+			body := fmt.Sprintf(`{"ARN":%q,"Name":%q,"VersionId":"1","SecretString":"v"}`, tt.arn, tt.name)
+			if tt.key.Service == secret.ParameterStore {
+				body = fmt.Sprintf(`{"Parameter":{"ARN":%q,"Name":%q,"Type":"String","Value":"v","Version":1}}`, tt.arn, tt.name)
+			}
+			want := "!BadAnswer"
+			if tt.good {
+				want = "v"
+			}
+			if got := outcome(fetch(t, t.Context(), answering([]byte(body)), tt.key)[tt.key]); got != want {
+				t.Errorf("%v answered as %s, %s = %q, want %q", tt.key, tt.name, tt.arn, got, want)
+			}
+		})
+	}
+}

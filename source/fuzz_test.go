@@ -14,7 +14,7 @@ import (
 
 // FuzzAnswers gives arbitrary bytes to every call as an answer with status 200.
 // Whatever they are, each key gets exactly one result (see fetch), a record is
-// complete, and an error shows nothing of the answer.
+// complete and has the key's name, and an error shows nothing of the answer.
 func FuzzAnswers(f *testing.F) {
 	const canary = "cAnArY"
 	for _, seed := range []string{
@@ -22,10 +22,12 @@ func FuzzAnswers(f *testing.F) {
 		`{"ARN":"arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-AbCdEf","Name":"a","VersionId":"1","SecretString":"cAnArY","VersionStages":["AWSCURRENT"],"CreatedDate":1.5}`,
 		`{"ARN":"arn","Name":"a","VersionId":"1","SecretBinary":"AAEC"}`,
 		`{"ARN":"arn","Name":"a","VersionId":"1","SecretBinary":"cAnArY!"}`,
+		`{"ARN":"arn","Name":"a","VersionId":"0","SecretString":"cAnArY"}`,
 		`{"ARN":"arn","Name":"a","VersionId":5,"SecretString":"cAnArY"}`,
 		`{"SecretValues":[{"ARN":"arn","Name":"a","VersionId":"1","SecretString":"cAnArY"},{"Name":"b"}],"Errors":[{"SecretId":"b","ErrorCode":"cAnArY"}]}`,
 		`{"Parameter":{"ARN":"arn","Name":"/a","Type":"String","Value":"cAnArY","Version":1,"LastModifiedDate":"cAnArY"}}`,
 		`{"Parameter":{"ARN":"arn","Name":"/a","Type":"String","Value":"cAnArY","Version":1}}`,
+		`{"ARN":"arn","Name":"other","VersionId":"1","SecretString":"cAnArY","Parameter":{"Name":"/other","Type":"String","Value":"cAnArY","Version":1}}`,
 		`{"Parameters":[{"ARN":"arn","Name":"/a","Type":"String","Value":"cAnArY","Version":1}],"InvalidParameters":["/b"]}`,
 		`{"Parameters":[{"ARN":"arn","Name":"/t/a","Type":"String","Value":"cAnArY","Version":2}],"NextToken":""}`,
 		`{"Parameters":[],"NextToken":"cAnArY"}`,
@@ -57,9 +59,12 @@ func FuzzAnswers(f *testing.F) {
 // complete checks what every record has.
 func complete(t *testing.T, k secret.Key, r *secret.Record) {
 	t.Helper()
-	if r.Version == "" || r.Version == "0" ||
-		!k.IsTree() && r.Name == "" || k.IsTree() && len(r.Members) == 0 {
-		t.Errorf("the record of %v lacks its name, version or members", k)
+	none := k.Service == secret.ParameterStore && r.Version == "0" // a parameter's versions are numbers from 1 on
+	if r.Version == "" || none || k.IsTree() && len(r.Members) == 0 {
+		t.Errorf("the record of %v lacks its version or members", k)
+	}
+	if !k.IsTree() && strings.TrimPrefix(r.Name, "/") != strings.TrimPrefix(k.ID, "/") {
+		t.Errorf("the record of %v has the name %q", k, r.Name)
 	}
 	for i := range r.Members {
 		if m := &r.Members[i]; m.Name == "" || m.Version == "" || m.Type == "" {

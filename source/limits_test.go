@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -40,6 +41,9 @@ func TestCancel(t *testing.T) {
 				fetch(t, ctx, st.source, keys...)
 				if n := len(st.Calls()); n != 1 {
 					t.Errorf("%d calls after a Fetch with a dead context, want none", n-1)
+				}
+				if n := len(st.attempts); n != 1 {
+					t.Errorf("%d attempts observed after a Fetch with a dead context, want none", n-1)
 				}
 			})
 		})
@@ -91,19 +95,25 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
+// stages returns keys of one secret that go in a call of their own each.
+func stages(t *testing.T, names string) []secret.Key {
+	var keys []secret.Key
+	for _, stage := range strings.Fields(names) {
+		keys = append(keys, secretVersion(t, "a", "", stage))
+	}
+	return keys
+}
+
 // TestMaxConnections: calls that wait for their turn do not use up their time.
 func TestMaxConnections(t *testing.T) {
 	aws := full()
-	aws.Faults = []awstest.Fault{{Delay: time.Second}}
+	aws.Faults = []awstest.Fault{{Delay: 1500 * time.Millisecond}}
 	play(t, aws, func(c *source.Config) { c.MaxConnections = 2 }, func(t *testing.T, st *stand) {
-		var keys []secret.Key
-		for _, stage := range strings.Fields("A B C D E F G H I J K L M N") {
-			keys = append(keys, secretVersion(t, "a", "", stage))
-		}
+		keys := stages(t, "A B C D E F G H")
 		start := time.Now()
 		got := fetch(t, t.Context(), st.source, keys...)
-		if took := time.Since(start); took != 7*time.Second {
-			t.Errorf("14 calls of a second, two at a time, took %v, want 7s", took)
+		if took := time.Since(start); took != 6*time.Second {
+			t.Errorf("8 calls of 1.5 s, two at a time, took %v, want 6s", took)
 		}
 		for _, k := range keys {
 			if e := got[k].Err; e.Class != secret.NotFound {
@@ -111,4 +121,82 @@ func TestMaxConnections(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNoTurn: while AWS hangs, a wait for a turn ends, too.
+func TestNoTurn(t *testing.T) {
+	const limit, turns = 2 * time.Second, 3
+	tests := []struct {
+		name    string
+		patient time.Duration // the caller
+		class   secret.Class
+		longest time.Duration
+		turned  int // away, at least
+	}{
+		{"AWS hangs", time.Hour, secret.Timeout, 2 * limit, 12 - 2*turns},
+		{"the caller leaves", limit / 2, secret.Canceled, limit / 2, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			aws := full()
+			aws.Faults = []awstest.Fault{{Hang: true}}
+			play(t, aws, func(c *source.Config) {
+				c.MaxConnections, c.SecretsManagerTimeout = turns, limit
+			}, func(t *testing.T, st *stand) {
+				keys := stages(t, "A B C D E F G H I J K L")
+				ctx, cancel := context.WithTimeout(t.Context(), tt.patient)
+				defer cancel()
+				start := time.Now()
+				got := fetch(t, ctx, st.source, keys...)
+				if took := time.Since(start); took > tt.longest {
+					t.Errorf("Fetch took %v, want at most %v", took, tt.longest)
+				}
+				turned := 0
+				for _, k := range keys {
+					e := got[k].Err
+					if e == nil || e.Class != tt.class {
+						t.Errorf("Fetch of %v: %v, want class %v", k, e, tt.class)
+					} else if strings.Contains(e.Message, "PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS") {
+						turned++
+					}
+				}
+				if turned < tt.turned || tt.turned == 0 && turned != 0 {
+					t.Errorf("%d of %d were told that there was no turn, want at least %d", turned, len(keys), tt.turned)
+				}
+			})
+		})
+	}
+}
+
+// TestSlowTree: the pages of a tree have one limit together, and one turn.
+func TestSlowTree(t *testing.T) {
+	tests := []struct {
+		name  string
+		delay time.Duration // of a page
+		want  secret.Class  // zero: a value
+		took  time.Duration
+	}{
+		{"in time", 1600 * time.Millisecond, 0, 4800 * time.Millisecond},
+		{"too slow", 1900 * time.Millisecond, secret.Timeout, 5 * time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			aws := full()
+			for i := range 25 { // three pages
+				aws.Parameters[fmt.Sprintf("/many/%02d", i)] = awstest.Parameter{Value: "v"}
+			}
+			aws.Faults = []awstest.Fault{{Action: "GetParametersByPath", Delay: tt.delay}}
+			play(t, aws, func(c *source.Config) { c.MaxConnections = 1 }, func(t *testing.T, st *stand) {
+				k := treeKey(t, "/many/*")
+				start := time.Now()
+				r := fetch(t, t.Context(), st.source, k)[k]
+				if tt.want == 0 && r.Err != nil || tt.want != 0 && (r.Err == nil || r.Err.Class != tt.want) {
+					t.Errorf("tree: %v, want class %v", r.Err, tt.want)
+				}
+				if took := time.Since(start); took != tt.took {
+					t.Errorf("tree took %v, want %v", took, tt.took)
+				}
+			})
+		})
+	}
 }

@@ -59,6 +59,31 @@ func meant(arn string, r *secret.Record) bool {
 	return ok && r.Name == name && strings.HasPrefix(r.ARN, arn+"-")
 }
 
+// recognize passes on the record of a call that asked for one key alone, unless
+// the record is of something else. AWS makes no such mistake; what answers at
+// AWS_ENDPOINT_URL may, and one secret would be served under another's name.
+func recognize(k secret.Key, r *secret.Record, err error) (*secret.Record, error) {
+	if err == nil && !isOf(k, r) {
+		return nil, errStranger
+	}
+	return r, err
+}
+
+// isOf reports whether the record names itself as the key does. An answer's name
+// has no selector.
+func isOf(k secret.Key, r *secret.Record) bool {
+	switch {
+	case isForeign(k): // what AWS calls these is not documented in full
+		return true
+	case k.Version != "" && k.Version != r.Version:
+		return false
+	case r.Name == k.ID, meant(k.ID, r):
+		return true
+	}
+	// The parameters "p" and "/p" have one ARN, so they are one.
+	return k.Service == secret.ParameterStore && strings.TrimPrefix(r.Name, "/") == strings.TrimPrefix(k.ID, "/")
+}
+
 // distinct drops records that repeat another: AWS may answer a secret that was
 // asked for by name and by ARN once or twice.
 func distinct(records []*secret.Record) []*secret.Record {

@@ -34,7 +34,8 @@ func (p *parameterStore) one(ctx context.Context, k secret.Key) (*secret.Record,
 		if err != nil {
 			return nil, err
 		}
-		return parameterRecord(out.Parameter, lowest)
+		record, err := parameterRecord(out.Parameter, lowest)
+		return recognize(k, record, err)
 	})
 }
 

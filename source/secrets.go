@@ -29,10 +29,11 @@ func (m *secretsManager) one(ctx context.Context, k secret.Key) (*secret.Record,
 		if err != nil {
 			return nil, err
 		}
-		return secretRecord(&types.SecretValueEntry{
+		record, err := secretRecord(&types.SecretValueEntry{
 			ARN: out.ARN, Name: out.Name, VersionId: out.VersionId, VersionStages: out.VersionStages,
 			SecretString: out.SecretString, SecretBinary: out.SecretBinary, CreatedDate: out.CreatedDate,
 		})
+		return recognize(k, record, err)
 	})
 }
 

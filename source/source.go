@@ -16,10 +16,9 @@ type Source struct {
 	lessons lessons
 
 	mu       sync.Mutex
-	services map[place]service
+	backends map[place]backend
 	web      *web                    // nil before the first call, as is what follows
 	signer   aws.CredentialsProvider // of every client
-	renew    func()                  // makes signer load new credentials; nil if it cannot
 }
 
 // place is where a call goes to.
@@ -28,8 +27,8 @@ type place struct {
 	region  string
 }
 
-// service is one AWS service in one Region.
-type service interface {
+// backend is one AWS service in one Region.
+type backend interface {
 	// one asks for one key.
 	one(context.Context, secret.Key) (*secret.Record, *secret.Error)
 	// many asks for several keys with one call. A key for which the answer says
@@ -47,7 +46,7 @@ func New(cfg Config) *Source {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Source{cfg: cfg, services: make(map[place]service)}
+	return &Source{cfg: cfg, backends: make(map[place]backend)}
 }
 
 // Fetch implements [secret.Fetch]: it asks for all keys at once, with as few
@@ -73,22 +72,22 @@ func (s *Source) Close() {
 
 // run does one job: the keys that share a call, which all go to one place.
 func (s *Source) run(ctx context.Context, job []secret.Key, deliver func(secret.Result)) {
-	svc, failure := s.service(placeOf(job[0]))
+	b, failure := s.backendOf(placeOf(job[0]))
 	switch {
 	case failure != nil:
 		for _, k := range job {
 			deliver(failed(k, failure))
 		}
 	case len(job) == 1:
-		deliver(s.single(ctx, svc, job[0]))
+		deliver(s.single(ctx, b, job[0]))
 	default:
-		s.batch(ctx, svc, job, deliver)
+		s.batch(ctx, b, job, deliver)
 	}
 }
 
 // single asks for one key by itself.
-func (s *Source) single(ctx context.Context, svc service, k secret.Key) secret.Result {
-	record, failure := svc.one(ctx, k)
+func (s *Source) single(ctx context.Context, b backend, k secret.Key) secret.Result {
+	record, failure := b.one(ctx, k)
 	if failure != nil {
 		return failed(k, failure)
 	}

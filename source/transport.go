@@ -97,16 +97,16 @@ func newTransport(cfg *Config) (*http.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	proxy := cfg.Proxy
-	if proxy == nil {
-		proxy = http.ProxyFromEnvironment
-	}
 	return &http.Transport{
 		Proxy: func(r *http.Request) (*url.URL, error) {
-			if isNear(r.URL.Hostname()) {
+			if cfg.Proxy == nil || isNear(r.URL.Hostname()) {
 				return nil, nil
 			}
-			return proxy(r)
+			proxy, err := cfg.Proxy(r)
+			if err != nil {
+				return nil, errProxy
+			}
+			return proxy, nil
 		},
 		DialContext:            (&net.Dialer{Timeout: dialLimit, KeepAlive: 15 * time.Second}).DialContext,
 		TLSHandshakeTimeout:    dialLimit,
@@ -125,11 +125,11 @@ func readBundle(path string) (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading AWS_CA_BUNDLE: %w", err)
+		return nil, err
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("reading AWS_CA_BUNDLE: no certificate in PEM form in %s", path)
+		return nil, fmt.Errorf("no certificate in PEM form in %s", path)
 	}
 	return roots, nil
 }
@@ -145,9 +145,5 @@ func isNear(host string) bool {
 		return false
 	}
 	ip = ip.Unmap().WithZone("")
-	return ip.IsLoopback() || ip.IsLinkLocalUnicast() || lambdaLocal().Contains(ip)
+	return ip.IsLoopback() || ip.IsLinkLocalUnicast()
 }
-
-// lambdaLocal is where AWS's link-local services have their IPv6 addresses:
-// docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
-func lambdaLocal() netip.Prefix { return netip.MustParsePrefix("fd00:ec2::/32") }

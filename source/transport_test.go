@@ -60,10 +60,10 @@ func TestCABundle(t *testing.T) {
 		message    string
 	}{
 		{"good", write("# comment\n" + string(certificate)), 0, ""},
-		{"none", "", secret.Unavailable, "AWS_CA_BUNDLE"},
-		{"missing", filepath.Join(t.TempDir(), "missing.pem"), secret.Rejected, "missing.pem"},
-		{"empty", write(""), secret.Rejected, "no certificate"},
-		{"garbage", write("-----BEGIN CERTIFICATE-----\n!\n"), secret.Rejected, "no certificate"},
+		{"none", "", secret.Rejected, "AWS_CA_BUNDLE: the certificate is not trusted"},
+		{"missing", filepath.Join(t.TempDir(), "missing.pem"), secret.Rejected, "AWS_CA_BUNDLE: open "},
+		{"empty", write(""), secret.Rejected, "AWS_CA_BUNDLE: no certificate"},
+		{"garbage", write("-----BEGIN CERTIFICATE-----\n!\n"), secret.Rejected, "AWS_CA_BUNDLE: no certificate"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,8 +105,7 @@ func TestProxy(t *testing.T) {
 		{"169.254.170.2", false},
 		{"169.254.100.1", false},
 		{"fe80::1%eth0", false},
-		{"fd00:ec2::23", false},
-		{"fd00:ec3::23", true},
+		{"fd00:ec2::23", true},
 	}
 	for _, tt := range tests {
 		if near := source.IsNear(tt.host); near == tt.proxied {
@@ -131,24 +130,67 @@ func TestProxy(t *testing.T) {
 	}
 }
 
-// TestProxyPassword: what is wrong with a proxy is told without its address,
+// TestNoProxy: nil is no proxy. It is cmd that looks into the environment.
+func TestNoProxy(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	aws := full()
+	aws.Region = home
+	server, err := awstest.New(aws)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	srv := httptest.NewServer(server)
+	defer srv.Close()
+	// net.Dial takes this address for the machine's own, and no rule about proxies does.
+	endpoint := strings.Replace(srv.URL, "127.0.0.1", "0.0.0.0", 1)
+	id, key, token := server.Credentials()
+	s := source.New(source.Config{
+		AccessKeyID: id, SecretAccessKey: secret.NewValue([]byte(key)), SessionToken: secret.NewValue([]byte(token)),
+		Endpoint: endpoint,
+	})
+	defer s.Close()
+	k := secretKey(t, "a")
+	if got := outcome(fetch(t, t.Context(), s, k)[k]); got != "v" {
+		t.Errorf("Fetch without a proxy = %q, want a value", got)
+	}
+}
+
+// TestProxyTrouble: what is wrong with a proxy is told without its address,
 // which may hold a password.
-func TestProxyPassword(t *testing.T) {
+func TestProxyTrouble(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ln.Close() // nobody listens there any more
-	proxy := &url.URL{Scheme: "http", Host: ln.Addr().String(), User: url.UserPassword("user", "canary")}
-	s := source.New(source.Config{
-		AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret.NewValue([]byte("x")),
-		Proxy:                 http.ProxyURL(proxy),
-		SecretsManagerTimeout: 50 * time.Millisecond, // no time for many attempts
-	})
-	k := secretKey(t, "a")
-	e := fetch(t, t.Context(), s, k)[k].Err
-	if e == nil || e.Class != secret.Unavailable || strings.Contains(e.Error(), "canary") {
-		t.Errorf("Fetch through a dead proxy: %v, want class Unavailable and no password", e)
+	tests := []struct {
+		name  string
+		proxy func(*http.Request) (*url.URL, error)
+		class secret.Class
+		again bool
+	}{
+		{"dead", http.ProxyURL(&url.URL{Scheme: "http", Host: ln.Addr().String(), User: url.UserPassword("user", "canary")}), secret.Unavailable, true},
+		{"malformed", func(*http.Request) (*url.URL, error) { return nil, errors.New("http://user:canary@:x") }, secret.Rejected, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			attempts := 0
+			s := source.New(source.Config{
+				AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret.NewValue([]byte("x")),
+				Proxy:   tt.proxy,
+				Observe: func(source.Call) { attempts++ },
+			})
+			k := secretKey(t, "a")
+			e := fetch(t, t.Context(), s, k)[k].Err
+			if e == nil || e.Class != tt.class || !strings.Contains(e.Message, "HTTPS_PROXY") || strings.Contains(e.Error(), "canary") {
+				t.Errorf("Fetch = %v, want class %v, the variable and no password", e, tt.class)
+			}
+			if (attempts > 1) != tt.again {
+				t.Errorf("%d attempts, want more than one: %t", attempts, tt.again)
+			}
+		})
 	}
 }
 

@@ -30,8 +30,14 @@ type page struct {
 	next    *string // nil on the last page
 }
 
-// tree asks for all parameters beneath a path, page by page.
+// tree asks for all parameters beneath a path, page by page. All pages together
+// are one call, with one turn and one limit.
 func (p *parameterStore) tree(ctx context.Context, k secret.Key) (*secret.Record, *secret.Error) {
+	call, end, failure := p.begin(ctx)
+	if failure != nil {
+		return nil, failure
+	}
+	defer end()
 	path, recursive := secret.CutTree(k.ID)
 	in := &ssm.GetParametersByPathInput{
 		Path: &path, Recursive: &recursive, WithDecryption: &k.Decrypt, MaxResults: aws.Int32(maxPage),
@@ -39,7 +45,7 @@ func (p *parameterStore) tree(ctx context.Context, k secret.Key) (*secret.Record
 	var members []secret.Record
 	seen := make(map[string]bool) // tokens
 	for range maxPages {
-		page, failure := p.page(ctx, in)
+		page, failure := p.page(call, in)
 		if failure != nil {
 			return nil, failure
 		}
@@ -56,8 +62,8 @@ func (p *parameterStore) tree(ctx context.Context, k secret.Key) (*secret.Record
 	return nil, &secret.Error{Class: secret.BadAnswer, Message: "there is no end of AWS's pages: name a longer path"}
 }
 
-func (p *parameterStore) page(ctx context.Context, in *ssm.GetParametersByPathInput) (page, *secret.Error) {
-	return ask(ctx, &p.caller, actionTree, func(ctx context.Context) (page, error) {
+func (p *parameterStore) page(call context.Context, in *ssm.GetParametersByPathInput) (page, *secret.Error) {
+	return insist(call, &p.caller, actionTree, func(ctx context.Context) (page, error) {
 		out, err := p.api.GetParametersByPath(ctx, in)
 		if err != nil {
 			return page{}, err

@@ -175,6 +175,7 @@ func TestOpenEnds(t *testing.T) {
 		{"one failed for no reason", `{"SecretValues":[` + good + `],"Errors":[{"SecretId":"b"}]}`, "BatchGetSecretValue 1, GetSecretValue 1"},
 		{"strangers", `{"SecretValues":[{"ARN":"arn:x","Name":"x","VersionId":"1","SecretString":"y"}]}`, "BatchGetSecretValue 1, GetSecretValue 2"},
 		{"the same twice", `{"SecretValues":[` + good + `,` + good + `]}`, "BatchGetSecretValue 1, GetSecretValue 1"},
+		{"a value and a failure", `{"SecretValues":[` + good + `],"Errors":[{"SecretId":"a","ErrorCode":"InternalServiceError"}]}`, "BatchGetSecretValue 1, GetSecretValue 2"},
 		{"two of one name", `{"SecretValues":[` + good + `,{"ARN":"arn:x","Name":"a","VersionId":"1","SecretString":"y"}]}`, "BatchGetSecretValue 1, GetSecretValue 2"},
 	}
 	for _, tt := range tests {
