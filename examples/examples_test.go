@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"larder/internal/gotest"
 )
 
 // Request lines as the example functions must send them, and the fake platform records them.
@@ -66,6 +68,7 @@ func buildGo(t *testing.T) string {
 }
 
 func TestExamples(t *testing.T) {
+	gotest.DependOn(t, ".")
 	for _, lang := range languages() {
 		t.Run(lang.name, func(t *testing.T) {
 			t.Parallel()

@@ -119,9 +119,6 @@ func (c *Client) report(ctx context.Context, path string, f *Fault) error {
 	return nil
 }
 
-// maxAnswer bounds what is read of an answer: events are a few hundred bytes.
-const maxAnswer = 1 << 20
-
 // call makes one request. Any 2xx is success: register and next answer 200, the
 // two reports 202.
 func (c *Client) call(ctx context.Context, method, path string, header http.Header, body []byte, into any) (http.Header, error) {
@@ -138,7 +135,7 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 		return nil, err
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err
 	}

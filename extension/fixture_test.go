@@ -3,14 +3,13 @@ package extension_test
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"testing"
 
 	"larder/extension"
 	"larder/extension/extensiontest"
+	"larder/internal/pipetest"
 )
 
 // start returns an API and a client of it, over a real socket.
@@ -22,58 +21,14 @@ func start(t *testing.T) (*extensiontest.API, *extension.Client) {
 	return api, extension.NewClient(srv.Listener.Addr().String(), "larder")
 }
 
-// startInBubble is start over pipes, so that all of it lives in one synctest
-// bubble: hours cost nothing.
+// startInBubble is start without a socket, for a synctest bubble.
 func startInBubble(t *testing.T) (*extensiontest.API, *extension.Client) {
 	t.Helper()
 	api := new(extensiontest.API)
-	ln := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-	srv := &http.Server{Handler: api}
-	var serving sync.WaitGroup
-	serving.Go(func() { srv.Serve(ln) })
-	t.Cleanup(func() {
-		srv.Close()
-		serving.Wait()
-	})
 	client := extension.NewClient("runtime.test", "larder")
-	client.DialWith(ln.dial)
+	client.DialWith(pipetest.Serve(t, &http.Server{Handler: api}))
 	return api, client
 }
-
-// pipes is a listener in memory.
-type pipes struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // diary is a Lifecycle that notes what it is called for.
 type diary struct {

@@ -1,6 +1,7 @@
 package extension
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,10 +45,11 @@ type Lifecycle struct {
 
 // Run goes through the lifecycle and returns nil after SHUTDOWN. An error has
 // been reported to Lambda where it has an ear for it; the process must then exit
-// with a status other than 0. When ctx is cancelled, its cause is reported.
+// with a status other than 0. When ctx is cancelled, its cause is reported and
+// returned.
 func (l *Lifecycle) Run(ctx context.Context) error {
 	if err := l.Client.Register(ctx, l.Events...); err != nil {
-		return err
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	if err := l.Init(ctx); err != nil {
 		return failed(l.Client.InitError, asFault(err, initFailed), err)
@@ -55,9 +57,7 @@ func (l *Lifecycle) Run(ctx context.Context) error {
 	for {
 		event, err := l.Client.Next(ctx)
 		if err != nil {
-			if cause := context.Cause(ctx); cause != nil {
-				err = cause
-			}
+			err = cmp.Or(context.Cause(ctx), err)
 			return failed(l.Client.ExitError, asFault(err, exitFailed), err)
 		}
 		switch strings.ToUpper(event.Type) {

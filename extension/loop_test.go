@@ -141,7 +141,8 @@ func TestNextFails(t *testing.T) {
 	}
 }
 
-// TestCancelled ends Run while it is parked in next.
+// TestCancelled ends Run while it is parked in next, and while it registers, where
+// Lambda has no ear yet.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -164,6 +165,16 @@ func TestCancelled(t *testing.T) {
 			t.Errorf("cancelled with %v: Run = %v", test.cause, err)
 		}
 		checkReport(t, api.Await(extensiontest.ExitError, 1), test.kind, test.message)
+
+		api, client = start(t)
+		api.Instead(extensiontest.Register, silence)
+		ctx, cancel = context.WithCancelCause(t.Context())
+		go func() { ended <- newDiary(client).Run(ctx) }()
+		api.Await(extensiontest.Register, 1)
+		cancel(test.cause)
+		if err := <-ended; err != context.Cause(ctx) {
+			t.Errorf("cancelled with %v in register: Run = %v", test.cause, err)
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"larder/internal/awstest"
 )
 
 func TestTemplateLints(t *testing.T) {
@@ -55,6 +57,57 @@ func TestTemplateTranslates(t *testing.T) {
 	}
 }
 
+// TestTemplatePolicy holds the function's policy against the one that the demo
+// runs under, which is enough.
+func TestTemplatePolicy(t *testing.T) {
+	t.Parallel()
+	config, err := awstest.ReadConfig("../examples/secrets.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, s := range config.Policy.Statement {
+		for _, action := range s.Action {
+			for _, resource := range s.Resource {
+				want = append(want, action+" "+resource)
+			}
+		}
+	}
+	names := strings.NewReplacer("${AWS::Partition}", "aws", "${AWS::Region}", config.Region, "${AWS::AccountId}", config.Account)
+	for _, resource := range translate(t).Resources {
+		for _, policy := range resource.Properties.Policies {
+			for _, s := range policy.PolicyDocument.Statement {
+				for _, action := range texts(s["Action"]) {
+					for _, resource := range texts(s["Resource"]) {
+						got = append(got, action+" "+names.Replace(resource))
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(want)
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("the function may\n%s\nwant what examples/secrets.yaml allows:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// texts returns a text, or a list of them, each of which may stand in Fn::Sub.
+func texts(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case map[string]any:
+		return texts(v["Fn::Sub"])
+	case []any:
+		var all []string
+		for _, one := range v {
+			all = append(all, texts(one)...)
+		}
+		return all
+	}
+	return nil // a condition: the statement for a customer managed key
+}
+
 // translated is the part of a CloudFormation template that the test looks at.
 type translated struct {
 	Resources map[string]struct {
@@ -65,6 +118,9 @@ type translated struct {
 			CompatibleArchitectures []string
 			Environment             struct{ Variables map[string]string }
 			Layers                  []struct{ Ref string }
+			Policies                []struct {
+				PolicyDocument struct{ Statement []map[string]any }
+			}
 		}
 	}
 	Outputs map[string]struct{ Value struct{ Ref string } }

@@ -140,7 +140,8 @@ func checkNotice(t *testing.T, program []byte, notice string) {
 	}
 }
 
-// copyTree copies what is in the repository to a folder of its own, without .git.
+// copyTree copies what is in the repository to a folder of its own, without .git. It opens every file
+// itself, so that the go command runs the test again when one has changed.
 func copyTree(t *testing.T) string {
 	t.Helper()
 	if _, err := exec.LookPath("make"); err != nil {

@@ -37,7 +37,7 @@ func checkSecretName(name string, longest int) error {
 	case len(name) > longest:
 		return fmt.Errorf("the name has %d characters, a secret's has at most %d", len(name), longest)
 	case !only(name, "/_+=.@-!", true): // '!' in those that AWS makes itself, such as rds!db-…
-		return fmt.Errorf("a secret's name has only letters, digits and /_+=.@-!")
+		return fmt.Errorf("a secret's name has only letters, digits and /_+=.@-! in it")
 	}
 	return nil
 }

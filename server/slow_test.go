@@ -11,58 +11,27 @@ import (
 	"testing/synctest"
 	"time"
 
+	"larder/internal/pipetest"
 	"larder/secret"
 	"larder/server"
 )
 
-// pipes is a listener for connections in memory, which work in a bubble.
-type pipes struct {
-	accept chan net.Conn
-	closed chan struct{}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.accept:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	close(p.closed)
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
-
-// dial returns the client's side of a new connection.
-func (p *pipes) dial() net.Conn {
-	client, server := net.Pipe()
-	p.accept <- server
-	return client
-}
-
-// inBubble runs test with a server on connections in memory, in a bubble.
-func inBubble(t *testing.T, test func(*testing.T, *stand, *pipes)) {
+// inBubble runs test with a server and a connection to it in a bubble.
+func inBubble(t *testing.T, test func(*testing.T, *stand, net.Conn)) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)
-		p := &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}
-		h := server.HTTP(s, s.log)
-		served := make(chan error, 1)
-		go func() { served <- h.Serve(p) }()
-		test(t, s, p)
-		h.Close()
-		<-served
+		c, err := pipetest.Serve(t, server.HTTP(s, s.log))(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, s, c)
 	})
 }
 
 func TestSlowHeaderIsCut(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *stand, p *pipes) {
+	inBubble(t, func(t *testing.T, s *stand, c net.Conn) {
 		began := time.Now()
-		c := p.dial()
 		var client sync.WaitGroup
 		defer client.Wait()
 		client.Go(func() {
@@ -89,9 +58,8 @@ func TestSlowBodyIsCut(t *testing.T) {
 		{"GET /v1/a HTTP/1.1", "Content-Length: 10"},
 	} {
 		t.Run(lines[0]+" "+lines[1], func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *stand, p *pipes) {
+			inBubble(t, func(t *testing.T, s *stand, c net.Conn) {
 				began := time.Now()
-				c := p.dial()
 				if _, err := io.WriteString(c, wire(lines...)); err != nil {
 					t.Fatal(err)
 				}
@@ -110,9 +78,8 @@ func TestSlowBodyIsCut(t *testing.T) {
 // A reader waits for AWS for as long as that takes: no limit of the connection's
 // cuts it off, and it can ask again after hours.
 func TestLongWait(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *stand, p *pipes) {
+	inBubble(t, func(t *testing.T, s *stand, c net.Conn) {
 		s.gate = make(chan struct{})
-		c := p.dial()
 		r := bufio.NewReader(c)
 		for range 2 {
 			go func() {
@@ -133,9 +100,8 @@ func TestLongWait(t *testing.T) {
 
 // A client that does not read its answer is cut off.
 func TestSlowReaderIsCut(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *stand, p *pipes) {
+	inBubble(t, func(t *testing.T, s *stand, c net.Conn) {
 		s.has("a", &secret.Record{Service: secret.SecretsManager, Version: "1", Value: secret.NewValue(make([]byte, 1<<20))})
-		c := p.dial()
 		go func() {
 			_, _ = io.WriteString(c, wire("GET "+valuePath+" HTTP/1.1"))
 		}()

@@ -3,11 +3,9 @@ package source_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +14,7 @@ import (
 	"testing/synctest"
 
 	"larder/internal/awstest"
+	"larder/internal/pipetest"
 	"larder/secret"
 	"larder/source"
 )
@@ -73,52 +72,10 @@ func play(t *testing.T, aws awstest.Config, adjust func(*source.Config), story f
 
 // pipe returns a transport whose every connection is a pipe to the handler.
 func pipe(t *testing.T, h http.Handler) *http.Transport {
-	ln := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-	srv := &http.Server{Handler: h}
-	var serving sync.WaitGroup
-	serving.Go(func() { srv.Serve(ln) })
-	tr := &http.Transport{DialContext: ln.dial}
-	t.Cleanup(func() {
-		tr.CloseIdleConnections()
-		srv.Close()
-		serving.Wait()
-	})
+	tr := &http.Transport{DialContext: pipetest.Serve(t, &http.Server{Handler: h})}
+	t.Cleanup(tr.CloseIdleConnections)
 	return tr
 }
-
-type pipes struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.closed:
-		return nil, errors.New("the server is closed")
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 type lockedBuffer struct {
 	mu sync.Mutex

@@ -17,7 +17,6 @@ import (
 	"larder/cache"
 	"larder/extension"
 	"larder/manifest"
-	"larder/secret"
 	"larder/server"
 	"larder/source"
 )
@@ -92,28 +91,16 @@ func newLog(out io.Writer, json bool, level slog.Level) *slog.Logger {
 // makes a client, reads a file or opens a connection.
 func assemble(s settings, log *slog.Logger) *larder {
 	l := &larder{settings: s, log: log}
-	l.source = source.New(source.Config{
-		AccessKeyID:            s.sdk.accessKeyID,
-		SecretAccessKey:        s.sdk.secretAccessKey,
-		SessionToken:           s.sdk.sessionToken,
-		Endpoint:               s.sdk.endpoint,
-		SecretsManagerEndpoint: s.sdk.secretsManager,
-		ParameterStoreEndpoint: s.sdk.ssm,
-		FIPS:                   s.sdk.fips,
-		DualStack:              s.sdk.dualStack,
-		CABundle:               s.sdk.caBundle,
-		MaxConnections:         s.maxConnections,
-		SecretsManagerTimeout:  s.timeout[secret.SecretsManager],
-		ParameterStoreTimeout:  s.timeout[secret.ParameterStore],
-		Log:                    log,
-		Observe:                func(source.Call) { l.calls.Add(1) },
-	})
+	config := s.source()
+	config.Log = log
+	config.Observe = func(source.Call) { l.calls.Add(1) }
+	l.source = source.New(config)
 	l.cache = cache.New(cache.Config{
 		Fetch: l.source.Fetch, TTL: s.ttl, Entries: s.entries, Bytes: s.cacheBytes,
 		Declared: manifest.Keys(s.declarations),
 	})
 	l.manifest = manifest.New(manifest.Config{
-		Declarations: s.declarations, Cache: l.cache, CacheBytes: s.cacheBytes,
+		Declarations: s.declarations, Cache: l.cache,
 		Warn: s.warn, DeclaredOnly: s.declaredOnly,
 	})
 	l.http = server.HTTP(server.New(server.Config{
@@ -135,7 +122,8 @@ func (l *larder) run(ctx context.Context, client *extension.Client, listeners []
 }
 
 // serve answers on the listeners until close. A listener that fails ends the
-// extension: Lambda then starts a new sandbox.
+// extension: Lambda then starts a new sandbox. The timeline of larder-local reads
+// the line "listening" and its addr.
 func (l *larder) serve(listeners []net.Listener, fail context.CancelCauseFunc) {
 	for _, listener := range listeners {
 		l.log.Debug("listening", "addr", listener.Addr().String())
@@ -147,7 +135,8 @@ func (l *larder) serve(listeners []net.Listener, fail context.CancelCauseFunc) {
 	}
 }
 
-// init fetches what is declared, while the runtime starts.
+// init fetches what is declared, while the runtime starts. The timeline of
+// larder-local reads the line "prefetch done" and all that it says.
 func (l *larder) init(ctx context.Context) error {
 	l.log.Debug("registered")
 	start := time.Now()
@@ -159,7 +148,7 @@ func (l *larder) init(ctx context.Context) error {
 	for _, p := range v.Late {
 		l.log.Warn("not fetched during init, a read asks again", "problem", p.String())
 	}
-	if !v.Stops(l.settings.warn) {
+	if !v.Stops {
 		for _, p := range v.Missing {
 			l.log.Warn("missing", "problem", p.String())
 		}
@@ -190,7 +179,8 @@ func (l *larder) shutdown(_ context.Context, e extension.Event) {
 // shutdown has, the runtime may have used 600 ms already.
 const closeTimeout = 500 * time.Millisecond
 
-// close stops accepting, lets go who waits, and drops the values.
+// close lets go who waits, drops the values, and stops accepting. Who comes in
+// between gets Canceled.
 func (l *larder) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()

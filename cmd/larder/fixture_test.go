@@ -82,6 +82,23 @@ func awaitGoroutines(t *testing.T, want int) {
 	}
 }
 
+// awaitParked waits until n goroutines are in a function: that a reader is held
+// back can be seen from nowhere else.
+func awaitParked(t *testing.T, function string, n int) {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		all := stacks[:runtime.Stack(stacks, true)]
+		in := bytes.Count(all, []byte(function))
+		if in == n {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines are in %s, want %d\n%s", in, function, n, all)
+		}
+	}
+}
+
 // start runs extend.
 func (st *stage) start(t *testing.T) {
 	go func() { st.ended <- extend(t.Context(), "/opt/extensions/larder", st.environ, &st.output) }()

@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -13,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"larder/internal/gotest"
 )
 
 // TestMain lets the test binary play the other processes of a function.
@@ -63,7 +64,7 @@ type bench struct {
 
 // newBench builds the programs.
 func newBench(t *testing.T) *bench {
-	noteSources(t)
+	gotest.DependOn(t, "../..")
 	folder := t.TempDir()
 	b := &bench{
 		layer:  filepath.Join(folder, "layer"),
@@ -85,21 +86,6 @@ func newBench(t *testing.T) *bench {
 		}
 	}
 	return b
-}
-
-// noteSources opens every folder of the module. The go command takes a test's
-// result from its cache until something changes that the test itself has opened,
-// and does not see what go build has.
-func noteSources(t *testing.T) {
-	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
-		if entry != nil && (entry.Name() == ".git" || entry.Name() == "dist") {
-			return fs.SkipDir
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // setup prepares the environment of one script.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -14,7 +13,7 @@ import (
 )
 
 // settings is everything that the environment says, validated. Nothing else
-// reads the environment.
+// reads the environment, but for the proxies of net/http.
 type settings struct {
 	// The settings of the tables in variables.go.
 	cacheEnabled   bool
@@ -39,15 +38,6 @@ type settings struct {
 	declarations []manifest.Declaration
 }
 
-// sdkSettings are the SDK's own variables, under the SDK's names and meaning.
-type sdkSettings struct {
-	accessKeyID                      string
-	secretAccessKey, sessionToken    secret.Value
-	endpoint, secretsManager, ssm    string
-	fips, dualStack, ignoreEndpoints bool
-	caBundle                         string
-}
-
 // readSettings reads the environment. Warnings are about values that were
 // replaced, mistakes about values that nothing can be made of: with one of those
 // the extension must not start.
@@ -63,8 +53,10 @@ func readSettings(environ []string) (s settings, warnings, mistakes []error) {
 		warning, mistake := v.read(&s, env)
 		warnings, mistakes = add(warnings, warning), add(mistakes, mistake)
 	}
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		warnings = add(warnings, unknownVariable(name))
+	names := slices.Sorted(maps.Keys(env))
+	warnings = add(warnings, unknownVariables(names))
+	if s.scan {
+		warnings = add(warnings, nearReferences(names, env))
 	}
 	mistakes = append(mistakes, s.readPlatform(env)...)
 
@@ -87,46 +79,27 @@ func add(list []error, err error) []error {
 	return append(list, err)
 }
 
-// readPlatform reads what is not ours: variables of Lambda and of the SDK.
-func (s *settings) readPlatform(env map[string]string) (mistakes []error) {
-	s.runtimeAPI = env["AWS_LAMBDA_RUNTIME_API"]
-	s.json = strings.EqualFold(env["AWS_LAMBDA_LOG_FORMAT"], "JSON")
-	if s.region = env["AWS_REGION"]; s.region == "" {
-		s.region = env["AWS_DEFAULT_REGION"]
+// nearReferences warns of values that are a reference but for blanks around it or
+// capitals in its scheme: the function gets those as they are.
+func nearReferences(names []string, env map[string]string) error {
+	near := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		scheme, rest, found := strings.Cut(strings.TrimSpace(env[name]), "://")
+		return name == manifest.PrefetchVariable || !found ||
+			secret.IsReference(env[name]) || !secret.IsReference(strings.ToLower(scheme)+"://"+rest)
+	})
+	if len(near) == 0 {
+		return nil
 	}
-	if err := secret.CheckRegion(s.region); err != nil {
-		mistakes = append(mistakes, fmt.Errorf("AWS_REGION: %w", err))
-		s.region = "unknown" // lets the references be checked all the same
+	return fmt.Errorf("%s: the value is no reference, and looks like one: write it without blanks around it, and its scheme in lower case", some(near))
+}
+
+// maxNamed is how many variables one warning names.
+const maxNamed = 10
+
+// some names the first few of many variables.
+func some(names []string) string {
+	if more := len(names) - maxNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), more)
 	}
-	if strings.TrimSpace(env["AWS_SESSION_TOKEN"]) == "" {
-		mistakes = append(mistakes, errors.New("AWS_SESSION_TOKEN: it is empty, so no reader could prove that it is the function"))
-	}
-	s.sdk = sdkSettings{
-		accessKeyID:     env["AWS_ACCESS_KEY_ID"],
-		secretAccessKey: secret.NewValue([]byte(env["AWS_SECRET_ACCESS_KEY"])),
-		sessionToken:    secret.NewValue([]byte(env["AWS_SESSION_TOKEN"])),
-		endpoint:        env["AWS_ENDPOINT_URL"],
-		secretsManager:  env["AWS_ENDPOINT_URL_SECRETS_MANAGER"],
-		ssm:             env["AWS_ENDPOINT_URL_SSM"],
-		caBundle:        env["AWS_CA_BUNDLE"],
-	}
-	for _, v := range []struct {
-		name string
-		into *bool
-	}{
-		{"AWS_USE_FIPS_ENDPOINT", &s.sdk.fips},
-		{"AWS_USE_DUALSTACK_ENDPOINT", &s.sdk.dualStack},
-		{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &s.sdk.ignoreEndpoints},
-	} {
-		if text := env[v.name]; text != "" {
-			var err error
-			if *v.into, err = truth(text); err != nil {
-				mistakes = append(mistakes, fmt.Errorf("%s: %w", v.name, err))
-			}
-		}
-	}
-	if s.sdk.ignoreEndpoints {
-		s.sdk.endpoint, s.sdk.secretsManager, s.sdk.ssm = "", "", ""
-	}
-	return mistakes
+	return strings.Join(names, ", ")
 }

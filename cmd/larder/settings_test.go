@@ -28,83 +28,32 @@ func text(errs []error) string {
 	return ""
 }
 
-func TestPlatform(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name     string
-		environ  []string
-		region   string
-		mistakes []string // the variables
-	}{
-		{"as on Lambda", []string{"AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=us-east-1", "AWS_SESSION_TOKEN=t"}, "eu-west-1", nil},
-		{"the other name of the Region", []string{"AWS_DEFAULT_REGION=us-east-1", "AWS_SESSION_TOKEN=t"}, "us-east-1", nil},
-		{"an empty Region", []string{"AWS_REGION=", "AWS_DEFAULT_REGION=us-east-1", "AWS_SESSION_TOKEN=t"}, "us-east-1", nil},
-		{"no Region", []string{"AWS_SESSION_TOKEN=t"}, "unknown", []string{"AWS_REGION"}},
-		{"a Region that is a host", []string{"AWS_REGION=evil.com/x", "AWS_SESSION_TOKEN=t"}, "unknown", []string{"AWS_REGION"}},
-		{"no token", []string{"AWS_REGION=eu-west-1"}, "eu-west-1", []string{"AWS_SESSION_TOKEN"}},
-		{"an empty token", []string{"AWS_REGION=eu-west-1", "AWS_SESSION_TOKEN="}, "eu-west-1", []string{"AWS_SESSION_TOKEN"}},
-		{"a token that no header can hold", []string{"AWS_REGION=eu-west-1", "AWS_SESSION_TOKEN= \t"}, "eu-west-1", []string{"AWS_SESSION_TOKEN"}},
-		{"nothing", nil, "unknown", []string{"AWS_REGION", "AWS_SESSION_TOKEN"}},
-		{"bad words", []string{
-			"AWS_REGION=eu-west-1", "AWS_SESSION_TOKEN=t",
-			"AWS_USE_FIPS_ENDPOINT=1", "AWS_USE_DUALSTACK_ENDPOINT=yes", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=x",
-		}, "eu-west-1", []string{"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}},
+// names returns the variables that mistakes begin with.
+func names(mistakes []error) []string {
+	var names []string
+	for _, m := range mistakes {
+		name, _, _ := strings.Cut(m.Error(), ":")
+		names = append(names, name)
 	}
-	for _, test := range tests {
-		s, warnings, mistakes := readSettings(test.environ)
-		var names []string
-		for _, m := range mistakes {
-			name, _, _ := strings.Cut(m.Error(), ":")
-			names = append(names, name)
-		}
-		if s.region != test.region || !slices.Equal(names, test.mistakes) || len(warnings) > 0 {
-			t.Errorf("%s: Region %q, mistakes %q, warnings %q, want %q and %v", test.name, s.region, text(mistakes), text(warnings), test.region, test.mistakes)
-		}
-	}
-}
-
-func TestEndpoints(t *testing.T) {
-	t.Parallel()
-	endpoints := []string{
-		"AWS_ENDPOINT_URL=http://all.test", "AWS_ENDPOINT_URL_SECRETS_MANAGER=http://secrets.test", "AWS_ENDPOINT_URL_SSM=http://ssm.test",
-		"AWS_USE_FIPS_ENDPOINT=TRUE", "AWS_USE_DUALSTACK_ENDPOINT=true", "AWS_CA_BUNDLE=/ca.pem",
-	}
-	for _, ignore := range []string{"", "false", "true", "TRUE"} {
-		s, _, mistakes := readSettings(function(append(endpoints, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="+ignore)...))
-		want := [...]string{"http://all.test", "http://secrets.test", "http://ssm.test"}
-		if strings.EqualFold(ignore, "true") {
-			want = [...]string{"", "", ""}
-		}
-		if got := [...]string{s.sdk.endpoint, s.sdk.secretsManager, s.sdk.ssm}; got != want || len(mistakes) > 0 {
-			t.Errorf("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=%s: endpoints %q, mistakes %q, want %q", ignore, got, text(mistakes), want)
-		}
-		if !s.sdk.fips || !s.sdk.dualStack || s.sdk.caBundle != "/ca.pem" {
-			t.Errorf("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=%s: FIPS %t, dual stack %t, bundle %q", ignore, s.sdk.fips, s.sdk.dualStack, s.sdk.caBundle)
-		}
-	}
+	return names
 }
 
 // TestAllMistakes checks that one start is enough to see all that is wrong.
 func TestAllMistakes(t *testing.T) {
 	t.Parallel()
 	_, _, mistakes := readSettings([]string{
-		"AWS_REGION=evil.com/x", "AWS_USE_FIPS_ENDPOINT=maybe",
+		"AWS_REGION=evil.com/x", "AWS_USE_FIPS_ENDPOINT=maybe", "AWS_ENDPOINT_URL=localhost", "AWS_CA_BUNDLE=/no/such/file",
 		"LARDER_SCAN_ENV=yes", "LARDER_INIT_TIMEOUT=soon", "LARDER_ON_INIT_FAILURE=x", "LARDER_CACHE_BYTES=lots", "LARDER_DECLARED_ONLY=x",
 		"LARDER_PREFETCH=secretsmanager://a b ssm://c/d",
 		"DB=secretsmanager://a b", "API_KEY=ssm:///x?colour=red",
 	})
 	want := []string{
 		"LARDER_SCAN_ENV", "LARDER_INIT_TIMEOUT", "LARDER_ON_INIT_FAILURE", "LARDER_CACHE_BYTES", "LARDER_DECLARED_ONLY",
-		"AWS_REGION", "AWS_SESSION_TOKEN", "AWS_USE_FIPS_ENDPOINT",
+		"AWS_REGION", "AWS_SESSION_TOKEN", "AWS_USE_FIPS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE",
 		"API_KEY", "DB", "LARDER_PREFETCH, item 2", "LARDER_PREFETCH, item 3",
 	}
-	var names []string
-	for _, m := range mistakes {
-		name, _, _ := strings.Cut(m.Error(), ":")
-		names = append(names, name)
-	}
-	if !slices.Equal(names, want) {
-		t.Errorf("the mistakes are those of %q, want %q", names, want)
+	if got := names(mistakes); !slices.Equal(got, want) {
+		t.Errorf("the mistakes are those of %q, want %q", got, want)
 	}
 }
 
@@ -115,13 +64,14 @@ func TestNoEcho(t *testing.T) {
 	const canary = "hunter2-Tr0ub4dor"
 	names := []string{
 		"AWS_REGION", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+		"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM", "AWS_CA_BUNDLE",
 		"PARAMETERS_AND_SECRETS_EXTENSION_CACHE_SIZE", "LARDER_UNKNOWN",
 	}
 	for _, v := range variables() {
 		names = append(names, v.name)
 	}
 	for _, name := range names {
-		for _, value := range []string{canary, "5" + canary, canary + "5", "5m " + canary, "true," + canary} {
+		for _, value := range []string{canary, "5" + canary, "%" + canary, canary + "5", "5m " + canary, "true," + canary} {
 			_, warnings, mistakes := readSettings(function(name + "=" + value))
 			if len(warnings)+len(mistakes) == 0 {
 				t.Errorf("%s with a text that means nothing gives neither a warning nor a mistake", name)
@@ -154,5 +104,31 @@ func TestTooManyDeclared(t *testing.T) {
 		if n := len(manifest.Keys(s.declarations)); n < 3 {
 			t.Errorf("%q: %d keys, want three or more", test.environ, n)
 		}
+	}
+}
+
+// TestNearReferences checks that a reference with a slip in it is not taken for a
+// plain value without a word.
+func TestNearReferences(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		value string
+		near  bool
+	}{
+		{" secretsmanager://x", true}, {"\nssm:///x", true}, {"SecretsManager://x", true}, {"SSM:///x", true}, {" Ssm:///x\t", true},
+		{"secretsmanager://x", false}, {"ssm:///x", false}, {"", false}, {"SSM", false}, {"SSM:/x", false},
+		{"https://example.com/?at=ssm:///x", false}, {"x ssm:///x", false}, {"S3://x", false},
+	}
+	for _, test := range tests {
+		s, warnings, mistakes := readSettings(function("KEY="+test.value, "LARDER_PREFETCH= ssm:///y"))
+		if len(mistakes) > 0 || (len(warnings) == 1) != test.near || test.near && !strings.HasPrefix(text(warnings), "KEY: ") {
+			t.Errorf("KEY=%q: warnings %q, mistakes %q, want a warning: %t", test.value, text(warnings), text(mistakes), test.near)
+		}
+		if test.near && (len(s.declarations) != 1 || strings.Contains(text(warnings), test.value)) {
+			t.Errorf("KEY=%q: %d declarations and the warning %q, want the value neither declared nor repeated", test.value, len(s.declarations), text(warnings))
+		}
+	}
+	if _, warnings, _ := readSettings(function("KEY=SSM:///x", "LARDER_SCAN_ENV=false")); len(warnings) > 0 {
+		t.Errorf("KEY=SSM:///x without looking for references: %q", text(warnings))
 	}
 }

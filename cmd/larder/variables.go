@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,8 +69,8 @@ func (v variable) read(s *settings, env map[string]string) (warning, mistake err
 // asked for often.
 const (
 	maxEntries     = 100_000
-	maxConnections = 100 // of 1,024 file descriptors
-	maxTimeout     = math.MaxInt32
+	maxConnections = 100  // of 1,024 file descriptors
+	maxTimeout     = 5000 // milliseconds: no call to AWS takes longer, see source
 )
 
 func variables() []variable {
@@ -98,24 +99,10 @@ func variables() []variable {
 			s.maxConnections, err = number(text, 1, maxConnections)
 			return err
 		}},
-		{"SECRETS_MANAGER_TTL", "300", func(s *settings, text string) (err error) {
-			s.ttl[secret.SecretsManager], err = ttl(text)
-			return err
-		}},
-		{"SECRETS_MANAGER_TIMEOUT_MILLIS", "0", func(s *settings, text string) error {
-			n, err := number(text, 0, maxTimeout)
-			s.timeout[secret.SecretsManager] = time.Duration(n) * time.Millisecond
-			return err
-		}},
-		{"SSM_PARAMETER_STORE_TTL", "300", func(s *settings, text string) (err error) {
-			s.ttl[secret.ParameterStore], err = ttl(text)
-			return err
-		}},
-		{"SSM_PARAMETER_STORE_TIMEOUT_MILLIS", "0", func(s *settings, text string) error {
-			n, err := number(text, 0, maxTimeout)
-			s.timeout[secret.ParameterStore] = time.Duration(n) * time.Millisecond
-			return err
-		}},
+		{"SECRETS_MANAGER_TTL", "300", setTTL(secret.SecretsManager)},
+		{"SECRETS_MANAGER_TIMEOUT_MILLIS", "0", setTimeout(secret.SecretsManager)},
+		{"SSM_PARAMETER_STORE_TTL", "300", setTTL(secret.ParameterStore)},
+		{"SSM_PARAMETER_STORE_TIMEOUT_MILLIS", "0", setTimeout(secret.ParameterStore)},
 
 		{manifest.PrefetchVariable, "", func(*settings, string) error { return nil }}, // manifest.Find reads it
 		{"LARDER_SCAN_ENV", "true", func(s *settings, text string) (err error) {
@@ -123,9 +110,7 @@ func variables() []variable {
 			return err
 		}},
 		{"LARDER_INIT_TIMEOUT", "5s", func(s *settings, text string) (err error) {
-			if s.initTimeout, err = secret.ParseDuration(text); err == nil && s.initTimeout == 0 {
-				err = errors.New("0 would leave no time to fetch anything")
-			}
+			s.initTimeout, err = initTimeout(text)
 			return err
 		}},
 		{"LARDER_ON_INIT_FAILURE", "fail", func(s *settings, text string) error {
@@ -146,22 +131,37 @@ func variables() []variable {
 	}
 }
 
-// unknownVariable warns of a name that looks like one of ours: a misspelt
-// setting would otherwise be off without a word.
-func unknownVariable(name string) error {
-	if !strings.HasPrefix(name, ourPrefix) {
-		return nil
+func setTTL(of secret.Service) func(*settings, string) error {
+	return func(s *settings, text string) (err error) {
+		s.ttl[of], err = ttl(text)
+		return err
 	}
+}
+
+func setTimeout(of secret.Service) func(*settings, string) error {
+	return func(s *settings, text string) error {
+		n, err := number(text, 0, maxTimeout)
+		s.timeout[of] = time.Duration(n) * time.Millisecond
+		return err
+	}
+}
+
+// unknownVariables warns of names that look like ours: a misspelt setting would
+// otherwise be off without a word.
+func unknownVariables(names []string) error {
 	var known []string
 	for _, v := range variables() {
-		if v.name == name {
-			return nil
-		}
 		if strings.HasPrefix(v.name, ourPrefix) {
 			known = append(known, v.name)
 		}
 	}
-	return fmt.Errorf("%s: there is no such setting; there are %s", name, strings.Join(known, ", "))
+	unknown := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !strings.HasPrefix(name, ourPrefix) || slices.Contains(known, name)
+	})
+	if len(unknown) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: there is no such setting; there are %s", some(unknown), strings.Join(known, ", "))
 }
 
 func truth(text string) (bool, error) {
@@ -201,6 +201,23 @@ func ttl(text string) (time.Duration, error) {
 		return 0, replaced{"0"}
 	case d > maxTTL:
 		return maxTTL, replaced{maxTTL.String()}
+	}
+	return d, nil
+}
+
+// maxInit is the longest init that Lambda allows, that of provisioned concurrency.
+// Source: docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+const maxInit = 15 * time.Minute
+
+func initTimeout(text string) (time.Duration, error) {
+	d, err := secret.ParseDuration(text)
+	switch {
+	case err != nil:
+		return 0, err
+	case d == 0:
+		return 0, errors.New("0 would leave no time to fetch anything")
+	case d > maxInit:
+		return 0, errors.New("longer than the 900 seconds that Lambda allows init at most")
 	}
 	return d, nil
 }

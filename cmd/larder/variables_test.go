@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"math"
 	"slices"
@@ -47,9 +48,9 @@ func settingTests() []struct {
 		{"9999999999h", 5 * time.Minute, standard}, {"0x10", 5 * time.Minute, standard},
 	}
 	timeouts := []given{
-		{"0", time.Duration(0), fine}, {"1500", 1500 * time.Millisecond, fine}, {"2147483647", math.MaxInt32 * time.Millisecond, fine},
-		{"-1", time.Duration(0), clamped}, {"2147483648", math.MaxInt32 * time.Millisecond, clamped},
-		{"99999999999999999999", math.MaxInt32 * time.Millisecond, clamped},
+		{"0", time.Duration(0), fine}, {"1500", 1500 * time.Millisecond, fine}, {"5000", 5 * time.Second, fine},
+		{"-1", time.Duration(0), clamped}, {"5001", 5 * time.Second, clamped},
+		{"99999999999999999999", 5 * time.Second, clamped},
 		{"1s", time.Duration(0), standard}, {"1.5", time.Duration(0), standard},
 	}
 	return []struct {
@@ -87,6 +88,7 @@ func settingTests() []struct {
 		{"LARDER_INIT_TIMEOUT", func(s settings) any { return s.initTimeout }, []given{
 			{"1", time.Second, fine}, {"250ms", 250 * time.Millisecond, fine}, {" 2m ", 2 * time.Minute, fine},
 			{"0", 5 * time.Second, "no time"}, {"0s", 5 * time.Second, "no time"}, {"-1", 5 * time.Second, "negative"},
+			{"900", 15 * time.Minute, fine}, {"15m1s", 5 * time.Second, "900 seconds"}, {"24h", 5 * time.Second, "900 seconds"},
 			{"soon", 5 * time.Second, "not a duration"}, {"99999999999999999999", 5 * time.Second, "longer than a year"},
 		}},
 		{"LARDER_ON_INIT_FAILURE", func(s settings) any { return s.warn }, []given{
@@ -171,12 +173,28 @@ func TestAlias(t *testing.T) {
 	}
 }
 
-func TestUnknownVariable(t *testing.T) {
+// TestUnknownVariables checks that one warning names them all, or as many as a
+// person reads, and what there is.
+func TestUnknownVariables(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"LARDER_PREFECTH", "LARDER_", "LARDER_TTL", "LARDER_scan_env"} {
-		_, warnings, mistakes := readSettings(function(name + "=true"))
-		if len(mistakes) > 0 || len(warnings) != 1 || !strings.Contains(text(warnings), name+":") || !strings.Contains(text(warnings), "LARDER_PREFETCH") {
-			t.Errorf("%s: warnings %q, mistakes %q, want a warning that names it and what there is", name, text(warnings), text(mistakes))
+	many := make([]string, 2000)
+	for i := range many {
+		many[i] = fmt.Sprintf("LARDER_X%04d=x", len(many)-i)
+	}
+	tests := []struct {
+		environ []string
+		want    string // the beginning of the warning
+	}{
+		{[]string{"LARDER_PREFECTH=true"}, "LARDER_PREFECTH: "},
+		{[]string{"LARDER_=true"}, "LARDER_: "},
+		{[]string{"LARDER_scan_env=x", "LARDER_TTL=x"}, "LARDER_TTL, LARDER_scan_env: "},
+		{many[:10], "LARDER_X1991, LARDER_X1992, LARDER_X1993, LARDER_X1994, LARDER_X1995, LARDER_X1996, LARDER_X1997, LARDER_X1998, LARDER_X1999, LARDER_X2000: "},
+		{many, "LARDER_X0001, LARDER_X0002, LARDER_X0003, LARDER_X0004, LARDER_X0005, LARDER_X0006, LARDER_X0007, LARDER_X0008, LARDER_X0009, LARDER_X0010 and 1990 more: "},
+	}
+	for _, test := range tests {
+		_, warnings, mistakes := readSettings(function(test.environ...))
+		if said := text(warnings); len(mistakes) > 0 || len(warnings) != 1 || !strings.HasPrefix(said, test.want) || strings.Count(said, "LARDER_PREFETCH") != 1 {
+			t.Errorf("%d unknown variables: warnings %q, mistakes %q, want %q and what there is", len(test.environ), said, text(mistakes), test.want)
 		}
 	}
 	if _, warnings, mistakes := readSettings(function("LARDERS=x", "MY_LARDER_X=x")); len(warnings)+len(mistakes) > 0 {
@@ -206,7 +224,7 @@ func FuzzSettings(f *testing.F) {
 			"port":            s.port >= 1 && s.port <= 65535,
 			"level":           s.level >= slog.LevelDebug && s.level <= levelNone,
 			"max connections": s.maxConnections >= 1 && s.maxConnections <= maxConnections,
-			"init timeout":    s.initTimeout > 0,
+			"init timeout":    s.initTimeout > 0 && s.initTimeout <= maxInit,
 			"cache bytes":     s.cacheBytes > 0 && s.cacheBytes <= math.MaxInt32,
 		}
 		for _, service := range []secret.Service{secret.SecretsManager, secret.ParameterStore} {

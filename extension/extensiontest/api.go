@@ -1,6 +1,10 @@
 // Package extensiontest is a stand-in for Lambda's Extensions API, for one
 // extension inside a test's own process. It enforces the order of the calls and
 // their headers as the platform does, and records them.
+//
+// A test says what the API does next, with errors and silence too, and sees it in
+// a synctest bubble. Whole functions, with processes and a runtime, run under
+// internal/lambdatest.
 package extensiontest
 
 import (

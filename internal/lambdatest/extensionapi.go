@@ -29,10 +29,10 @@ func (s *sandbox) extensionRoutes() []route {
 		{http.MethodPost, "/2020-01-01/extension/register", s.serveRegister},
 		{http.MethodGet, "/2020-01-01/extension/event/next", s.serveEvent},
 		{http.MethodPost, "/2020-01-01/extension/init/error", func(c call) *reply {
-			return s.serveExtensionError(c, initError, "Extension.InitError")
+			return s.serveExtensionError(c, initError, InitReport, "Extension.InitError")
 		}},
 		{http.MethodPost, "/2020-01-01/extension/exit/error", func(c call) *reply {
-			return s.serveExtensionError(c, exitError, "Extension.ExitError")
+			return s.serveExtensionError(c, exitError, ExitReport, "Extension.ExitError")
 		}},
 	}
 }
@@ -184,7 +184,7 @@ func (s *sandbox) serveEvent(c call) *reply {
 
 // serveExtensionError takes note of what an extension reports. The failure
 // comes when its process exits.
-func (s *sandbox) serveExtensionError(c call, to state, errorType string) *reply {
+func (s *sandbox) serveExtensionError(c call, to state, kind Kind, errorType string) *reply {
 	e, refusal := s.identify(c, func(string) string { return "Unknown Lambda-Extension-Identifier" })
 	if refusal != nil {
 		return refusal
@@ -199,11 +199,15 @@ func (s *sandbox) serveExtensionError(c call, to state, errorType string) *reply
 		answer = refuse(http.StatusForbidden, "Extension.MissingHeader", errorTypeHeader+" not found")
 	case !e.enter(to):
 		answer = refuse(http.StatusForbidden, invalidState, transition(from, to, "extension "+e.id))
-	case s.reported == nil:
-		s.reported = &Fault{
+	default:
+		fault := &Fault{
 			Type: errorType, Source: e.name,
 			ReportedType: reported, ReportedMessage: reportedMessage(c.body),
 		}
+		if s.reported == nil {
+			s.reported = fault
+		}
+		s.rec.event(Event{Kind: kind, Source: e.name, Fault: fault})
 	}
 	answer.extension, answer.errorType, answer.keepBody = e.name, reported, true
 	return answer

@@ -8,6 +8,10 @@
 // (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html,
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html) and from AWS's
 // open-source runtime interface emulator is noted at the line that relies on it.
+//
+// It does as the platform does, with real processes and in real time. Where a test
+// has to decide what the Extensions API answers to one extension, and when, there
+// is extension/extensiontest.
 package lambdatest
 
 import (

@@ -17,6 +17,8 @@ const (
 	Next         Kind = "next"          // an extension or the runtime asked for its next event
 	InitDone     Kind = "init done"     // Duration is that of init
 	InitFailed   Kind = "init failed"   // Fault says why
+	InitReport   Kind = "init error"    // an extension reported an error of init; Fault says which
+	ExitReport   Kind = "exit error"    // an extension reported why it is about to exit; Fault says why
 	InvokeStart  Kind = "invoke start"
 	Responded    Kind = "response"   // the runtime posted its response or error; Duration since the start
 	InvokeEnd    Kind = "invoke end" // Duration of all, PostRuntime of the extensions alone; Fault if it failed
@@ -46,7 +48,8 @@ type Event struct {
 	Code int
 	// Signal is the signal that ended the process; empty if it exited.
 	Signal string
-	// Fault is why an init or invoke failed; nil if it did not.
+	// Fault is why an init or invoke failed, or what an extension reported; nil if
+	// neither.
 	Fault *Fault
 }
 

@@ -151,6 +151,8 @@ func (b *builder) event(e lambdatest.Event) {
 		b.phases[0].end = b.add(e.Time, platform, "init done after "+millis(e.Duration))
 	case lambdatest.InitFailed:
 		b.phases[0].end = b.add(e.Time, platform, "init failed after "+millis(e.Duration)+": "+e.Fault.Error())
+	case lambdatest.InitReport, lambdatest.ExitReport:
+		b.add(e.Time, e.Source, fmt.Sprintf("%s %s: %s", e.Kind, e.Fault.ReportedType, e.Fault.ReportedMessage))
 	case lambdatest.InvokeStart:
 		b.add(e.Time, platform, phase.name)
 	case lambdatest.Responded:

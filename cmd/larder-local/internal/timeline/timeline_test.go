@@ -132,18 +132,24 @@ func TestWholeRun(t *testing.T) {
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	got := render(t, timeline.Input{Events: []lambdatest.Event{
+		{Time: at(0.5), Kind: lambdatest.InitReport, Source: "larder", Fault: &lambdatest.Fault{
+			Type: "Extension.InitError", Source: "larder", ReportedType: "Extension.ConfigInvalid", ReportedMessage: "LARDER_X"}},
 		{Time: at(1), Kind: lambdatest.InitFailed, Duration: time.Millisecond, Fault: &lambdatest.Fault{
 			Type: "Extension.InitError", Message: "exit status 1", Source: "larder",
 			ReportedType: "Extension.ConfigInvalid", ReportedMessage: "LARDER_X"}},
 		{Time: at(2), Kind: lambdatest.InvokeStart, RequestID: "a"},
 		{Time: at(3), Kind: lambdatest.InvokeEnd, RequestID: "a", Duration: time.Millisecond, Fault: &lambdatest.Fault{
 			Type: "Sandbox.Timeout", Message: "Task timed out"}},
+		{Time: at(4), Kind: lambdatest.ExitReport, Source: "larder", Fault: &lambdatest.Fault{
+			Type: "Extension.ExitError", Source: "larder", ReportedType: "Extension.ServerFailed", ReportedMessage: "out of\nsockets"}},
 	}})
 	check(t, got, `
        ms  source  event
+      0.5  larder  init error Extension.ConfigInvalid: LARDER_X
       1.0  lambda  init failed after 1.0 ms: Extension.InitError of larder: exit status 1 (it reported Extension.ConfigInvalid: LARDER_X)
       2.0  lambda  invoke 1
       3.0  lambda  invoke 1 failed after 1.0 ms: Sandbox.Timeout: Task timed out
+      4.0  larder  exit error Extension.ServerFailed: out of�sockets
 
 0 reads: 0 hits, 0 waited for, 0 misses
 `)
