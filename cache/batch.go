@@ -16,7 +16,8 @@ type Batch struct {
 	flights map[secret.Key]*flight // all of them
 }
 
-// Begin starts to fetch keys in one batch. A read that comes later waits for it.
+// Begin starts to fetch keys in one batch, each once. A read that comes later waits
+// for it.
 // A key that is being fetched already is waited for, not fetched again.
 func (c *Cache) Begin(keys []secret.Key) *Batch {
 	c.mu.Lock()
@@ -73,15 +74,10 @@ func (b *Batch) Outcome(ctx context.Context, key secret.Key) (Outcome, bool) {
 	b.cache.mu.Lock()
 	f.readers++
 	b.cache.mu.Unlock()
-	select {
-	case <-f.done:
-		return f.reply.Outcome, true
-	case <-ctx.Done():
-		b.cache.mu.Lock()
-		f.readers--
-		b.cache.mu.Unlock()
+	if b.cache.wait(ctx, f) != nil {
 		return Outcome{}, false
 	}
+	return f.reply.Outcome, true
 }
 
 // release ends the loop's ownership of the call, which is cancelled; release

@@ -131,16 +131,11 @@ func (c *Cache) Get(ctx context.Context, key secret.Key, force bool) (Answer, er
 	f, how := c.joinLocked(key, force)
 	c.mu.Unlock()
 
-	select {
-	case <-f.done:
-		age, _ := age(f.reply.sent, c.clock.Now())
-		return f.reply.answer(age, how)
-	case <-ctx.Done():
-		c.mu.Lock()
-		f.readers--
-		c.mu.Unlock()
-		return Answer{How: how}, ctx.Err()
+	if err := c.wait(ctx, f); err != nil {
+		return Answer{How: how}, err
 	}
+	age, _ := age(f.reply.sent, c.clock.Now())
+	return f.reply.answer(age, how)
 }
 
 // Outcome is what a call brought for one key: exactly one of the two.

@@ -69,6 +69,20 @@ func (c *Cache) joinLocked(key secret.Key, force bool) (*flight, How) {
 	return f, how
 }
 
+// wait returns when the flight is done, or why ctx has ended: then the reader, which
+// was counted, has left.
+func (c *Cache) wait(ctx context.Context, f *flight) error {
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		f.readers--
+		return ctx.Err()
+	}
+}
+
 // launchLocked runs one Fetch for flights that have no call yet.
 func (c *Cache) launchLocked(fs []*flight, force bool) *call {
 	c.lastSeq++

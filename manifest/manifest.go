@@ -221,15 +221,11 @@ func member(r *secret.Record, part, key secret.Key) *secret.Record {
 		}
 		r = &r.Members[i]
 	}
-	if !key.Decrypt && r.Type == secureString {
+	if !key.Decrypt && r.Type == secret.SecureString {
 		return nil
 	}
 	return r
 }
-
-// secureString is the type of a parameter whose plain text and cipher text
-// differ.
-const secureString = "SecureString"
 
 // asDeclared returns the key that a reference to what key names would have: it
 // always decrypts a parameter.

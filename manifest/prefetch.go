@@ -70,11 +70,9 @@ func (v Verdict) Message() string {
 // that passes is asked for again until ctx ends. It is called once.
 func (m *Manifest) Prefetch(ctx context.Context) Verdict {
 	defer close(m.fetched)
-	keys := make([]secret.Key, 0, len(m.keys))
-	for _, d := range m.config.Declarations { // in a stable order, each once
-		if !slices.Contains(keys, d.Key) {
-			keys = append(keys, d.Key)
-		}
+	keys := make([]secret.Key, len(m.config.Declarations)) // in a stable order; Begin takes each once
+	for i, d := range m.config.Declarations {
+		keys[i] = d.Key
 	}
 	batch := m.config.Cache.Begin(keys)
 	m.mu.Lock()

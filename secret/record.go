@@ -23,7 +23,7 @@ type Record struct {
 	// Created is when the version of a secret was made; zero if AWS did not say.
 	Created time.Time
 
-	// Type is String, StringList or SecureString; empty for a secret.
+	// Type is String, StringList or [SecureString]; empty for a secret.
 	Type string
 	// DataType is "text" or the like; empty if AWS did not say.
 	DataType string
@@ -38,6 +38,10 @@ type Record struct {
 	// Members are the parameters of a tree, in the order of their names.
 	Members []Record
 }
+
+// SecureString is the type of a parameter that is encrypted: what is read of it
+// with and without decryption differs.
+const SecureString = "SecureString"
 
 // Size returns the bytes that the record's values take, for the cache's bound.
 func (r *Record) Size() int {

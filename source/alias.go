@@ -25,7 +25,7 @@ func aliases(k secret.Key, record *secret.Record) []secret.Key {
 		return same
 	}
 	add(secret.ParameterKey(k.Region, record.ARN, k.Version, k.Stage, k.Decrypt))
-	if record.Type != secureString {
+	if record.Type != secret.SecureString {
 		// What is not encrypted is the same with and without decryption.
 		add(secret.ParameterKey(k.Region, record.ARN, k.Version, k.Stage, !k.Decrypt))
 		if k.ID != record.ARN {

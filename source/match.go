@@ -29,7 +29,7 @@ func match(keys []secret.Key, records []*secret.Record) map[secret.Key]*secret.R
 	}
 	var names []secret.Key
 	for _, k := range keys {
-		if !strings.HasPrefix(k.ID, "arn:") {
+		if !k.IsARN() {
 			names = append(names, k)
 			continue
 		}

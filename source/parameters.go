@@ -17,9 +17,6 @@ type parameterStore struct {
 	api *ssm.Client
 }
 
-// secureString is the type of parameters that are encrypted.
-const secureString = string(types.ParameterTypeSecureString)
-
 func (p *parameterStore) one(ctx context.Context, k secret.Key) (*secret.Record, *secret.Error) {
 	if k.IsTree() {
 		return p.tree(ctx, k)
