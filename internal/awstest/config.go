@@ -51,7 +51,8 @@ type Secret struct {
 	// Region holds the secret. Zero: Config.Region.
 	Region string `yaml:"region"`
 	// Suffix is the six letters or digits at the end of the ARN.
-	// Zero: derived from the name, the same in every run.
+	// Zero: derived from the name, the same in every run; a secret that is made
+	// anew after one of its name was deleted gets others.
 	Suffix string `yaml:"suffix"`
 
 	// String is the current version's text. Zero: none.

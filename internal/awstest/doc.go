@@ -15,7 +15,7 @@
 //     entry names a key of its own;
 //   - versions, stages, labels, selectors, ARNs whole and partial, several
 //     accounts, and secrets read as /aws/reference/secretsmanager/…;
-//   - trouble: see [Fault].
+//   - trouble: see [Fault], and for that of connections [Relay].
 //
 // Some answers are deliberately unhelpful where the services promise nothing:
 // batches come in another order than they were asked for, and a page of a tree

@@ -115,11 +115,15 @@ func matchesAny(pattern string, ids []string) bool {
 
 // AddFault puts a fault at the end of the line.
 func (s *Server) AddFault(f Fault) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addFaultLocked(f)
+}
+
+func (s *Server) addFaultLocked(f Fault) error {
 	if err := f.validate(); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.faults = append(s.faults, &queuedFault{Fault: f})
 	return nil
 }

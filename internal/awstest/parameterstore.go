@@ -12,6 +12,9 @@ import (
 	"unicode/utf8"
 )
 
+// defaultType is that of a parameter that names none.
+const defaultType = "String"
+
 // maxParameter is the service's limit on a value, in bytes, in its advanced tier.
 const maxParameter = 8_192
 
@@ -44,13 +47,18 @@ func absolute(name string) string { return "/" + strings.TrimPrefix(name, "/") }
 func (s *Server) SetParameter(key string, entry Parameter) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := &parameter{place: place{s.account, s.region, key}}
-	if old := s.parameters[key]; old != nil {
+	return s.setParameterLocked(key, entry, s.parameters[key])
+}
+
+// setParameterLocked stores what an entry makes of old, or of nothing.
+func (s *Server) setParameterLocked(key string, entry Parameter, old *parameter) error {
+	next := &parameter{place: s.place(key)}
+	if old != nil {
 		*next = *old
 		next.versions = slices.Clone(old.versions)
 	}
 	next.place = next.place.changed(entry.Account, entry.Region, entry.Name)
-	next.kind = cmp.Or(entry.Type, next.kind, "String")
+	next.kind = cmp.Or(entry.Type, next.kind, defaultType)
 	next.dataType = cmp.Or(entry.DataType, next.dataType, "text")
 	next.kmsKey, next.kmsDenied = cmp.Or(entry.KMSKey, next.kmsKey), entry.KMSDenied
 	if err := errors.Join(next.check(), entry.checkVersions(len(next.versions) > 0)); err != nil {

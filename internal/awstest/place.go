@@ -25,6 +25,9 @@ func (p place) changed(account, region, name string) place {
 	return place{cmp.Or(account, p.account), cmp.Or(region, p.region), cmp.Or(name, p.name)}
 }
 
+// place is where the entry of a key is that names no place itself.
+func (s *Server) place(key string) place { return place{s.account, s.region, key} }
+
 func (p place) check() error {
 	if len(p.account) != 12 || !only(p.account, digits) {
 		return fmt.Errorf("account %q: want twelve digits, in quotes", p.account)
@@ -64,11 +67,16 @@ func digest(texts ...string) []byte {
 	return h.Sum(nil)[:16]
 }
 
-// suffixOf derives the six characters at the end of an ARN.
-func suffixOf(name string) string {
+// suffixOf derives the six characters at the end of an ARN, from the name and
+// from how many secrets have had it before.
+func suffixOf(name string, before int) string {
 	const alphabet = letters + digits
+	texts := []string{"suffix", name}
+	if before > 0 {
+		texts = append(texts, fmt.Sprint(before))
+	}
 	out := make([]byte, 6)
-	for i, b := range digest("suffix", name)[:len(out)] {
+	for i, b := range digest(texts...)[:len(out)] {
 		out[i] = alphabet[int(b)%len(alphabet)]
 	}
 	return string(out)

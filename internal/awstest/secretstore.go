@@ -43,12 +43,17 @@ func (s *secret) partialARN() string { return s.place.arn("secretsmanager", "sec
 func (s *Server) SetSecret(key string, entry Secret) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := &secret{place: place{s.account, s.region, key}}
-	if old := s.secrets[key]; old != nil {
+	return s.setSecretLocked(key, entry, s.secrets[key])
+}
+
+// setSecretLocked stores what an entry makes of old, or of nothing.
+func (s *Server) setSecretLocked(key string, entry Secret, old *secret) error {
+	next := &secret{place: s.place(key)}
+	if old != nil {
 		*next = *old
 	}
 	next.place = next.place.changed(entry.Account, entry.Region, entry.Name)
-	next.suffix = cmp.Or(entry.Suffix, next.suffix, suffixOf(next.name))
+	next.suffix = cmp.Or(entry.Suffix, next.suffix, suffixOf(next.name, s.born[next.place]))
 	next.kmsKey = cmp.Or(entry.KMSKey, next.kmsKey)
 	next.deleted, next.kmsDenied = entry.Deleted, entry.KMSDenied
 	if err := errors.Join(next.check(), entry.checkVersions()); err != nil {
@@ -61,6 +66,9 @@ func (s *Server) SetSecret(key string, entry Secret) error {
 	}
 	next.put(entry, time.Now())
 	s.secrets[key] = next
+	if old == nil {
+		s.born[next.place]++
+	}
 	return nil
 }
 

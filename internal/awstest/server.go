@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +27,7 @@ type Server struct {
 	credentials map[string]*credential // by access key id
 	secrets     map[string]*secret     // by the key of the entry
 	parameters  map[string]*parameter  // by the key of the entry
+	born        map[place]int          // how many secrets there have been at a place
 	policy      *Policy
 	faults      []*queuedFault
 	calls       []Call
@@ -66,24 +65,11 @@ func New(cfg Config) (*Server, error) {
 		targets:     targets(),
 		ops:         operations(),
 		credentials: map[string]*credential{},
-		secrets:     map[string]*secret{},
-		parameters:  map[string]*parameter{},
+		born:        map[place]int{},
 	}
 	s.lifetime, s.end = context.WithCancel(context.Background())
 	s.issueLocked(cfg.AccessKeyID, cfg.SecretAccessKey, cfg.SessionToken)
-	errs := []error{place{s.account, s.region, ""}.check(), s.SetPolicy(cfg.Policy)}
-	for _, key := range slices.Sorted(maps.Keys(cfg.Secrets)) {
-		errs = append(errs, s.SetSecret(key, cfg.Secrets[key]))
-	}
-	for _, key := range slices.Sorted(maps.Keys(cfg.Parameters)) {
-		errs = append(errs, s.SetParameter(key, cfg.Parameters[key]))
-	}
-	for i, fault := range cfg.Faults {
-		if err := s.AddFault(fault); err != nil {
-			errs = append(errs, fmt.Errorf("fault %d: %w", i+1, err))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(s.place("").check(), s.Change(cfg)); err != nil {
 		s.Close()
 		return nil, err
 	}
