@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"larder/internal/lambdatest"
 )
 
 const usage = `usage: larder-local run [flags] -- command [arguments]
@@ -24,11 +26,14 @@ command gets the environment of a Lambda function, with this machine's PATH.
 type options struct {
 	layer     string
 	secrets   string
+	changes   changes
 	env       []string // NAME=value; the last of a name counts
 	invokes   int
 	events    [][]byte // JSON; used by turns
 	timeout   time.Duration
-	limit     time.Duration
+	limit     time.Duration // zero means the mode's own
+	mode      lambdatest.Mode
+	freeze    time.Duration
 	handler   string
 	memory    int
 	port      int // -1 leaves the extension's own default
@@ -40,20 +45,23 @@ type options struct {
 // parse reads the arguments of larder-local and the files they name. It prints
 // nothing but the help that was asked for, with flag.ErrHelp.
 func parse(args []string, stdout io.Writer) (options, error) {
-	var o options
+	o := options{changes: changes{}}
 	var env assignments
 	var envFile, event, events string
 	flags := flag.NewFlagSet("larder-local run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.layer, "layer", "", "the layer's zip `file`, or a folder with its content")
 	flags.StringVar(&o.secrets, "secrets", "", "serve the secrets and parameters in this YAML `file` as AWS would")
+	flags.Var(o.changes, "change", "before invoke N, have AWS be what the file says, as `N=FILE`: other values are rotations, missing ones deletions; may be repeated")
 	flags.Var(&env, "env", "set a variable of the function, `NAME=value`; may be repeated")
 	flags.StringVar(&envFile, "env-file", "", "set the variables in this `file`, one NAME=value a line")
 	flags.IntVar(&o.invokes, "invoke", 3, "how `often` to invoke; by default at least once for each line of --events")
 	flags.StringVar(&event, "event", "{}", "the event of every invoke, as `JSON`")
 	flags.StringVar(&events, "events", "", "a `file` of events, one JSON a line, used by turns")
 	flags.DurationVar(&o.timeout, "timeout", 3*time.Second, "the function's timeout")
-	flags.DurationVar(&o.limit, "init-timeout", 10*time.Second, "the time that init may take")
+	flags.DurationVar(&o.limit, "init-timeout", 0, "the time that init may take; by default what Lambda gives it in that mode, 10s on demand")
+	flags.StringVar((*string)(&o.mode), "mode", string(lambdatest.OnDemand), "the `kind` of environment: on-demand, provisioned-concurrency, snap-start or lambda-managed-instances")
+	flags.DurationVar(&o.freeze, "freeze", 0, "how long the processes are stopped between invokes, and from a snapshot to its restore")
 	flags.StringVar(&o.handler, "handler", "app.handler", "the function's handler, for runtimes that look at it")
 	flags.IntVar(&o.memory, "memory", 128, "the function's memory in `MB`, of which it is only told")
 	flags.IntVar(&o.port, "port", -1, "the extension's `port`; 0 picks a free one")
@@ -86,7 +94,10 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	if err := o.readEnv(envFile, env); err != nil {
 		return o, err
 	}
-	return o, o.readEvents(event, events, given["invoke"])
+	if err := o.readEvents(event, events, given["invoke"]); err != nil {
+		return o, err
+	}
+	return o, o.changes.check(o.invokes, o.secrets != "")
 }
 
 // check refuses what cannot be meant.
@@ -96,8 +107,14 @@ func (o *options) check(given map[string]bool) error {
 		return errors.New("no command: end the flags with -- and the command that starts the function")
 	case o.invokes < 0:
 		return errors.New("--invoke: less than none is not possible")
-	case o.timeout <= 0 || o.limit <= 0:
+	case o.timeout <= 0 || given["init-timeout"] && o.limit <= 0:
 		return errors.New("--timeout and --init-timeout must be more than 0")
+	case o.freeze < 0:
+		return errors.New("--freeze: less than nothing is not possible")
+	case o.mode.Check() != nil:
+		return fmt.Errorf("--mode: %w", o.mode.Check())
+	case o.freeze > 0 && o.mode == lambdatest.ManagedInstances:
+		return errors.New("--freeze: managed instances are never frozen")
 	case o.memory <= 0:
 		return errors.New("--memory must be more than 0")
 	case given["port"] && (o.port < 0 || o.port > 65535):

@@ -13,10 +13,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
 // The function and the extension of these tests are this test binary once more.
@@ -32,15 +36,21 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// extension logs as Larder does. It leaves with what EXIT says.
+// extension logs as Larder does. It leaves with what EXIT says. Under SnapStart it
+// warns of other keys, and with VERSION it tells the version of that secret.
 func extension() int {
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	log.Debug("listening", "addr", "127.0.0.1:"+os.Getenv("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"))
 	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2020-01-01/extension"
-	response := request("POST", api+"/register", `{"events":["INVOKE","SHUTDOWN"]}`, "Lambda-Extension-Name", filepath.Base(os.Args[0]))
+	events := `{"events":["INVOKE","SHUTDOWN"]}`
+	if os.Getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == "lambda-managed-instances" {
+		events = `{"events":["SHUTDOWN"]}`
+	}
+	response := request("POST", api+"/register", events, "Lambda-Extension-Name", filepath.Base(os.Args[0]))
 	id := response.Header.Get("Lambda-Extension-Identifier")
 	log.Info("prefetch done", "declared", 2, "fetched", 2, "calls", 1, "ms", 1.5)
 	log.Debug("read", "ref", "ssm:///a/tree/*", "result", "wait")
+	keys := containerKeys()
 	for {
 		response := request("GET", api+"/event/next", "", "Lambda-Extension-Identifier", id)
 		var event struct{ EventType string }
@@ -53,10 +63,45 @@ func extension() int {
 			return code
 		}
 		log.Debug("read", "ref", "ssm:///a/tree/*", "result", "hit")
+		if id := os.Getenv("VERSION"); id != "" {
+			log.Warn("secret", "version", version(id))
+		}
+		if now := containerKeys(); now != keys {
+			log.Warn("other keys")
+			keys = now
+		}
 	}
 }
 
-// function answers with its event, or with an error if that is null.
+// containerKeys returns the role's keys of the moment, where a token gets them.
+func containerKeys() string {
+	uri := os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+	if uri == "" {
+		return ""
+	}
+	response := request("GET", uri, "", "Authorization", os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN"))
+	keys, _ := io.ReadAll(response.Body)
+	return response.Status + string(keys[:bytes.Index(keys, []byte(`"Expiration"`))])
+}
+
+// version returns the id of a secret's current version, or why it has none.
+func version(id string) string {
+	client := secretsmanager.New(secretsmanager.Options{
+		BaseEndpoint: aws.String(os.Getenv("AWS_ENDPOINT_URL")), Region: os.Getenv("AWS_REGION"), RetryMaxAttempts: 1,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"),
+				SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}, nil
+		}),
+	})
+	out, err := client.GetSecretValue(context.Background(), &secretsmanager.GetSecretValueInput{SecretId: &id})
+	if err != nil {
+		return "none"
+	}
+	return *out.VersionId
+}
+
+// function answers with its event, or with an error if that is null. Under
+// SnapStart it waits for the restore.
 func function(mode string) {
 	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime"
 	fmt.Println("hello from", os.Getenv("_HANDLER"), os.Getenv("WHO"))
@@ -71,9 +116,15 @@ func function(mode string) {
 		request("POST", api+"/init/error", `{"errorMessage":"no module"}`, "Lambda-Runtime-Function-Error-Type", "Runtime.ImportModuleError")
 		syscall.Exit(1)
 	}
+	if os.Getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start" {
+		request("GET", api+"/restore/next", "")
+	}
 	for {
 		response := request("GET", api+"/invocation/next", "")
 		event, _ := io.ReadAll(response.Body)
+		if mode == "exit" {
+			syscall.Exit(5)
+		}
 		invocation := api + "/invocation/" + response.Header.Get("Lambda-Runtime-Aws-Request-Id")
 		if string(event) == "null" {
 			request("POST", invocation+"/error", `{"errorMessage":"event is null"}`, "Lambda-Runtime-Function-Error-Type", "Function.NullEvent")
@@ -172,6 +223,75 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// inOrder checks that the lines of a timeline have these texts, in this order.
+func inOrder(t *testing.T, stdout string, texts ...string) {
+	t.Helper()
+	rest := stdout
+	for _, text := range texts {
+		_, after, found := strings.Cut(rest, text)
+		if !found {
+			t.Fatalf("%q is not there, or not after those before it in %q:\n%s", text, texts, stdout)
+		}
+		rest = after
+	}
+}
+
+func TestRunFrozen(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := larderLocal(t, "echo", "--freeze", "50ms", "--invoke", "2")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+	inOrder(t, stdout, "init done", "invoke 1\n", "frozen", "thawed after", "invoke 2\n", "frozen", "thawed after", "shutdown")
+}
+
+// The role's keys are others after the restore.
+func TestRunSnapStart(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := larderLocal(t, "echo", "--mode", "snap-start", "--secrets", write(t, "secrets.yaml", ""), "--invoke", "2")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+	inOrder(t, stdout, "init done", "snapshot taken", "aws      credentials renewed", "restore of a snapshot", "restore done after",
+		"invoke 1\n", "WARN: other keys", "invoke 2\n", "shutdown, spindown", "larder   exit 0")
+	if strings.Count(stdout, "other keys") != 1 {
+		t.Errorf("the keys changed more than once:\n%s", stdout)
+	}
+}
+
+func TestRunManagedInstances(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := larderLocal(t, "echo", "--mode", "lambda-managed-instances", "--invoke", "2")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+	inOrder(t, stdout, "init done", "invoke 1\n", "invoke 1 answered", "invoke 2\n", "invoke 2 answered", "shutdown, spindown", "larder   exit 0")
+}
+
+// A value that differs is a rotation, one that does not stays, and one that is
+// gone is deleted.
+func TestRunWithChanges(t *testing.T) {
+	t.Parallel()
+	rotated := write(t, "rotated.yaml", "secrets:\n  a: {string: CANARY2}\n")
+	code, stdout, stderr := larderLocal(t, "echo", "--invoke", "4", "--env", "VERSION=a",
+		"--secrets", write(t, "secrets.yaml", "secrets:\n  a: {string: CANARY1}\n"),
+		"--change", "2="+rotated, "--change", "3="+rotated, "--change", "4="+write(t, "gone.yaml", ""))
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+	inOrder(t, stdout, "invoke 1\n", "aws      now as in "+rotated, "invoke 2\n", "now as in "+rotated, "invoke 3\n", "now as in", "invoke 4\n")
+	var versions []string
+	for _, line := range regexp.MustCompile(`WARN: secret version="(.+)"`).FindAllStringSubmatch(stdout, -1) {
+		versions = append(versions, line[1])
+	}
+	if len(versions) != 4 || versions[0] == versions[1] || versions[1] != versions[2] || versions[3] != "none" {
+		t.Errorf("versions %q, want one, another, the same, and none", versions)
+	}
+	if strings.Contains(stdout, "CANARY") {
+		t.Errorf("a value is in the output:\n%s", stdout)
+	}
+}
+
 func TestRunFails(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -183,6 +303,9 @@ func TestRunFails(t *testing.T) {
 		{"invoke", "echo", []string{"--event", "null", "--invoke", "1"}, []string{"Function.NullEvent", "event is null"}},
 		{"extension's exit code", "echo", []string{"--env", "EXIT=3"}, []string{"extension larder exited with 3"}},
 		{"secrets", "echo", []string{"--secrets", "/no/such/file"}, []string{"--secrets", "/no/such/file"}},
+		{"change", "echo", []string{"--secrets", write(t, "secrets.yaml", ""),
+			"--change", "1=" + write(t, "change.yaml", "region: eu-west-1\n")}, []string{"--change", "change.yaml", "region"}},
+		{"managed instance", "exit", []string{"--mode", "lambda-managed-instances"}, []string{"Runtime.ExitError"}},
 		{"layer", "echo", []string{"--layer", "/no/such/file"}, []string{"--layer", "/no/such/file"}},
 	}
 	for _, test := range tests {
@@ -239,6 +362,7 @@ func TestInterrupt(t *testing.T) {
 func TestMisuse(t *testing.T) {
 	t.Parallel()
 	bad := write(t, "bad", "A=1\nsecret-without-a-name\n")
+	empty := write(t, "empty", "\n")
 	tests := []struct {
 		args []string
 		want string
@@ -249,12 +373,23 @@ func TestMisuse(t *testing.T) {
 		{[]string{"run", "--nonsense", "--", "x"}, "-nonsense"},
 		{[]string{"run", "--invoke", "-1", "--", "x"}, "--invoke"},
 		{[]string{"run", "--timeout", "0s", "--", "x"}, "--timeout"},
+		{[]string{"run", "--init-timeout", "0s", "--", "x"}, "--init-timeout"},
 		{[]string{"run", "--memory", "0", "--", "x"}, "--memory"},
+		{[]string{"run", "--mode", "snapstart", "--", "x"}, "--mode: there is no mode"},
+		{[]string{"run", "--freeze", "-1s", "--", "x"}, "--freeze"},
+		{[]string{"run", "--freeze", "1s", "--mode", "lambda-managed-instances", "--", "x"}, "never frozen"},
+		{[]string{"run", "--secrets", "x", "--change", empty, "--", "x"}, "N=FILE"},
+		{[]string{"run", "--secrets", "x", "--change", "0=" + empty, "--", "x"}, "N=FILE"},
+		{[]string{"run", "--secrets", "x", "--change", "1=/no/such/file", "--", "x"}, "/no/such/file"},
+		{[]string{"run", "--secrets", "x", "--change", "1=" + bad, "--", "x"}, bad},
+		{[]string{"run", "--secrets", "x", "--change", "1=" + empty, "--change", "1=" + empty, "--", "x"}, "already"},
+		{[]string{"run", "--secrets", "x", "--change", "4=" + empty, "--", "x"}, "only 3 invokes"},
+		{[]string{"run", "--change", "1=" + empty, "--", "x"}, "--secrets"},
 		{[]string{"run", "--port", "-1", "--", "x"}, "--port"},
 		{[]string{"run", "--event", "{", "--", "x"}, "--event"},
 		{[]string{"run", "--event", "{}", "--events", bad, "--", "x"}, "--events"},
 		{[]string{"run", "--events", bad, "--", "x"}, "line 1: not JSON"},
-		{[]string{"run", "--events", write(t, "empty", "\n"), "--", "x"}, "no events"},
+		{[]string{"run", "--events", empty, "--", "x"}, "no events"},
 		{[]string{"run", "--env", "secret-without-a-name", "--", "x"}, "NAME=value"},
 		{[]string{"run", "--env-file", bad, "--", "x"}, "line 2: not of the form NAME=value"},
 		{[]string{"run", "--env-file", "/no/such/file", "--", "x"}, "/no/such/file"},

@@ -29,6 +29,7 @@ type session struct {
 	mu     sync.Mutex
 	events []lambdatest.Event
 	lines  []timeline.Line
+	notes  []timeline.Note
 }
 
 // newSession prepares what the function needs. The session must be closed.
@@ -92,26 +93,62 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	s.start = time.Now()
-	l, err := lambdatest.Start(ctx, lambdatest.Config{
-		Opt: s.opt, Runtime: s.options.command, Env: env,
-		Handler: s.options.handler, Memory: s.options.memory,
-		Timeout: s.options.timeout, InitTimeout: s.options.limit,
-		Output: s.output, Observe: s.observe,
-	})
+	l, err := lambdatest.Start(ctx, s.config(env))
 	if l != nil {
 		defer l.Close()
 	}
 	if err != nil {
 		return err
 	}
+	if s.standIn != nil && s.options.mode == lambdatest.SnapStart {
+		s.standIn.server.RenewCredentials() // a snapshot is older than any key
+		s.note("credentials renewed")
+	}
+	failed := s.invokeAll(ctx, l)
+	exits, err := l.Shutdown(ctx, "spindown")
+	if errors.Is(failed, lambdatest.ErrClosed) {
+		err = nil // the same once more
+	}
+	return errors.Join(failed, err, unwell(exits))
+}
+
+func (s *session) config(env []string) lambdatest.Config {
+	cfg := lambdatest.Config{
+		Opt: s.opt, Runtime: s.options.command, Env: env,
+		Mode: s.options.mode, Freeze: s.options.freeze,
+		Handler: s.options.handler, Memory: s.options.memory,
+		Timeout: s.options.timeout, InitTimeout: s.options.limit,
+		Output: s.output, Observe: s.observe,
+	}
+	if s.standIn != nil {
+		cfg.Credentials = s.standIn.credentials
+	}
+	return cfg
+}
+
+// invokeAll invokes the function as often as the user wants, until there is
+// nothing left to be invoked.
+func (s *session) invokeAll(ctx context.Context, l *lambdatest.Lambda) error {
 	var failed []error
 	for i := range s.options.invokes {
-		if ctx.Err() != nil {
+		if c, ok := s.options.changes[i+1]; ok {
+			if err := s.standIn.change(c); err != nil {
+				return errors.Join(append(failed, err)...)
+			}
+			s.note("now as in " + c.path)
+		}
+		err := s.invoke(ctx, l, i)
+		failed = append(failed, err)
+		if ctx.Err() != nil || errors.Is(err, lambdatest.ErrClosed) {
 			break
 		}
-		failed = append(failed, s.invoke(ctx, l, i))
 	}
-	exits, err := l.Shutdown(ctx, "spindown")
+	return errors.Join(failed...)
+}
+
+// unwell tells which extensions did not leave as they should.
+func unwell(exits []lambdatest.Exit) error {
+	var failed []error
 	for _, e := range exits {
 		switch {
 		case e.Source == "runtime": // it may leave as it likes
@@ -121,7 +158,7 @@ func (s *session) run(ctx context.Context) error {
 			failed = append(failed, fmt.Errorf("shutdown: extension %s exited with %d", e.Source, e.Code))
 		}
 	}
-	return errors.Join(append(failed, err)...)
+	return errors.Join(failed...)
 }
 
 // invoke invokes the function once and waits until the environment is idle.
@@ -147,6 +184,13 @@ func (s *session) output(source string, line []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lines = append(s.lines, timeline.Line{Time: time.Now(), Source: source, Text: line})
+}
+
+// note has the timeline tell what was done to AWS.
+func (s *session) note(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notes = append(s.notes, timeline.Note{Time: time.Now(), Source: "aws", Text: text})
 }
 
 func (s *session) observe(e lambdatest.Event) {
@@ -196,7 +240,7 @@ func (s *session) timeline() *timeline.Timeline {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := timeline.Input{
-		Start: s.start, Events: s.events, Lines: s.lines,
+		Start: s.start, Events: s.events, Lines: s.lines, Notes: s.notes,
 		Raw: s.options.log, Command: strings.Join(s.options.command, " "),
 	}
 	if s.standIn != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"larder/internal/awstest"
+	"larder/internal/lambdatest"
 )
 
 // pageSize is how many parameters Parameter Store returns at once for a path.
@@ -60,6 +61,21 @@ func (s *standIn) env() []string {
 		"AWS_SECRET_ACCESS_KEY=" + secret,
 		"AWS_SESSION_TOKEN=" + token,
 	}
+}
+
+// credentials returns the keys that are good at the moment.
+func (s *standIn) credentials() (lambdatest.Credentials, error) {
+	key, secret, token := s.server.Credentials()
+	return lambdatest.Credentials{AccessKeyID: key, SecretAccessKey: secret, SessionToken: token}, nil
+}
+
+// change makes AWS what a file says.
+func (s *standIn) change(c change) error {
+	if err := s.server.Change(c.config); err != nil {
+		return fmt.Errorf("--change %s: %w", c.path, err)
+	}
+	s.config = c.config
+	return nil
 }
 
 // pages returns how many calls it takes to read the tree that a reference such

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -37,11 +38,13 @@ type route struct {
 // routes returns the handler of all APIs.
 func (s *sandbox) routes() http.Handler {
 	mux := http.NewServeMux()
-	for _, routes := range [][]route{s.extensionRoutes(), s.runtimeRoutes()} {
-		for _, r := range routes {
-			mux.Handle(r.method+" "+r.path, s.handler(r.serve))
-			mux.Handle(r.path, s.handler(methodNotAllowed))
-		}
+	routes := slices.Concat(s.extensionRoutes(), s.runtimeRoutes())
+	if s.cfg.Mode == SnapStart {
+		routes = append(routes, s.snapStartRoutes()...)
+	}
+	for _, r := range routes {
+		mux.Handle(r.method+" "+r.path, s.handler(r.serve))
+		mux.Handle(r.path, s.handler(methodNotAllowed))
 	}
 	mux.Handle("/", s.handler(notFound))
 	return mux

@@ -13,7 +13,7 @@ import (
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html#runtimes-extensions-api-reg
 func runtimeOnly(name string) bool {
 	switch name {
-	case "AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
+	case "AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_MAX_CONCURRENCY",
 		"AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT":
 		return true
 	}
@@ -35,6 +35,9 @@ func (s *sandbox) extensionEnv() []string {
 	env := s.variables()
 	maps.DeleteFunc(env, func(name, _ string) bool { return runtimeOnly(name) })
 	s.addPlatform(env)
+	if s.cfg.Mode == ManagedInstances {
+		s.addSystem(env)
+	}
 	return environ(env)
 }
 
@@ -48,9 +51,15 @@ func (s *sandbox) runtimeEnv() []string {
 	env["LAMBDA_RUNTIME_DIR"] = "/var/runtime"
 	env["AWS_LAMBDA_LOG_GROUP_NAME"] = "/aws/lambda/" + s.cfg.Function
 	env["AWS_LAMBDA_LOG_STREAM_NAME"] = "local"
+	s.addSystem(env)
+	return environ(env)
+}
+
+// addSystem adds what only the runtime has, and with managed instances the
+// extensions as well.
+func (s *sandbox) addSystem(env map[string]string) {
 	addDefault(env, "LANG", "en_US.UTF-8")
 	addDefault(env, "PATH", "/usr/local/bin:/usr/bin/:/bin:"+s.inOpt("/opt/bin"))
-	return environ(env)
 }
 
 // addPlatform adds what the platform gives to every process. What it reserves
@@ -62,8 +71,11 @@ func (s *sandbox) addPlatform(env map[string]string) {
 	env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = strconv.Itoa(s.cfg.Memory)
 	env["AWS_REGION"] = s.region()
 	addDefault(env, "AWS_DEFAULT_REGION", s.region())
-	addDefault(env, "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+	env["AWS_LAMBDA_INITIALIZATION_TYPE"] = string(s.cfg.Mode)
 	addDefault(env, "TZ", ":UTC")
+	if s.cfg.Mode == SnapStart {
+		s.moveKeys(env)
+	}
 }
 
 // runtimeArgv returns the runtime's command, behind the wrapper if there is one.

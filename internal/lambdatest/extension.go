@@ -15,6 +15,9 @@ const (
 	exited         state = "Exited"
 	shutdownFailed state = "ShutdownFailed"
 	launchError    state = "LaunchError"
+	restoreReady   state = "RestoreReady" // parked in restore/next
+	restoring      state = "Restoring"    // was let go after a restore
+	restoreError   state = "RestoreError"
 
 	invocationResponse      state = "InvocationResponse"      // only ever a state that is refused
 	invocationErrorResponse state = "InvocationErrorResponse" // likewise

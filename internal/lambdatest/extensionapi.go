@@ -52,7 +52,7 @@ func (s *sandbox) serveRegister(c call) *reply {
 	return answer
 }
 
-// parseRegistration returns the events in the body, or why it is refused.
+// parseRegistration returns the events in the body, or why that is refused.
 func parseRegistration(body []byte) ([]string, *reply) {
 	var request struct {
 		Events            []string `json:"events"`
@@ -64,12 +64,25 @@ func parseRegistration(body []byte) ([]string, *reply) {
 	if len(request.ConfigurationKeys) > 0 {
 		return nil, refuse(http.StatusForbidden, "InvalidRequestFormat", "configurationKeys are deprecated; use environment variables instead")
 	}
-	for _, event := range request.Events {
-		if event != "INVOKE" && event != "SHUTDOWN" {
-			return nil, refuse(http.StatusForbidden, "Extension.InvalidEventType", event+": ErrorInvalidEventType")
-		}
-	}
 	return request.Events, nil
+}
+
+// refuseEvents returns why an extension cannot have these events; nil if it can.
+func (m Mode) refuseEvents(events []string, external bool) *reply {
+	message := ""
+	if m == ManagedInstances && !external && len(events) > 0 {
+		message = "No events allowed for internal extensions"
+	} else if i := slices.IndexFunc(events, func(event string) bool {
+		return event != "SHUTDOWN" && (event != "INVOKE" || m == ManagedInstances)
+	}); i >= 0 {
+		message = events[i] + ": ErrorInvalidEventType"
+	} else if !external && slices.Contains(events, "SHUTDOWN") {
+		message = "SHUTDOWN: ShutdownEventNotSupportedForInternalExtension"
+	}
+	if message == "" {
+		return nil
+	}
+	return refuse(http.StatusForbidden, "Extension.InvalidEventType", message)
 }
 
 // features returns what the extension accepts besides the plain answer.
@@ -86,16 +99,17 @@ func (s *sandbox) register(name string, events []string, withAccount bool) *repl
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := slices.IndexFunc(s.extensions, func(e *extension) bool { return e.name == name })
-	shutdown := slices.Contains(events, "SHUTDOWN")
+	external := i >= 0 && s.extensions[i].external
+	if refusal := s.cfg.Mode.refuseEvents(events, external); refusal != nil {
+		return refusal
+	}
 	var e *extension
 	switch {
-	case i >= 0 && s.extensions[i].external:
+	case external:
 		e = s.extensions[i]
 		if from := e.state; !e.enter(registered) {
 			return refuse(http.StatusForbidden, invalidState, transition(from, registered, "extension "+name))
 		}
-	case shutdown:
-		return refuse(http.StatusForbidden, "Extension.InvalidEventType", "SHUTDOWN: ShutdownEventNotSupportedForInternalExtension")
 	case s.registrationOver:
 		return refuse(http.StatusForbidden, "Extension.RegistrationClosed", "Extension registration closed already")
 	case len(s.extensions) >= maxExtensions:
@@ -106,7 +120,7 @@ func (s *sandbox) register(name string, events []string, withAccount bool) *repl
 		e = &extension{name: name, id: newUUID(), state: registered}
 		s.extensions = append(s.extensions, e)
 	}
-	e.invoke, e.shutdown = slices.Contains(events, "INVOKE"), shutdown
+	e.invoke, e.shutdown = slices.Contains(events, "INVOKE"), slices.Contains(events, "SHUTDOWN")
 	s.changeLocked()
 	s.rec.event(Event{Kind: Register, Source: name})
 

@@ -50,10 +50,11 @@ type InitError struct {
 func (e *InitError) Error() string { return "init: " + e.Fault.Error() }
 
 // An InvokeError is why an invoke failed: the function reported an error, the
-// environment broke, or the time was up.
+// environment broke or could not be restored, or the time was up.
 type InvokeError struct {
 	Fault
-	// RequestID is that of the invoke.
+	// RequestID is that of the invoke; empty where it failed with the restore
+	// before it.
 	RequestID string
 	// Payload is the body that the function reported its error with; nil if
 	// the failure was not the function's own.

@@ -42,7 +42,7 @@ func (s *sandbox) initSteps(ctx context.Context) error {
 	if err := s.startRuntime(); err != nil {
 		return err
 	}
-	if err := s.until(ctx, func() bool { return s.runtime.state == ready }); err != nil {
+	if err := s.until(ctx, s.runtime.parked); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -139,7 +139,7 @@ func (s *sandbox) overdue(limit time.Duration) error {
 	reason := "the runtime did not call invocation/next"
 	if names := s.lateLocked(started); names != "" {
 		reason = "not registered under its file's name: " + names
-	} else if s.runtime.state == ready {
+	} else if s.runtime.parked() {
 		reason = "did not call event/next: " + s.lateLocked(registered)
 	}
 	fault.Message = fmt.Sprintf("init took longer than %v: %s", limit, reason)

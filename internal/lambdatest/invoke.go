@@ -56,6 +56,7 @@ type invocation struct {
 	responded   time.Time // zero while there is no response
 	runtimeDone time.Time // zero until the runtime has called next
 	over        bool      // a response comes too late
+	taken       bool      // by a worker, with managed instances
 }
 
 func newInvocation(payload []byte, timeout time.Duration) *invocation {
@@ -75,7 +76,12 @@ func newInvocation(payload []byte, timeout time.Duration) *invocation {
 
 // Invoke runs the function once and returns as soon as the runtime has posted
 // its response, as the platform answers its client. The invoke itself ends
-// later: see Wait, which the next Invoke and Shutdown do by themselves.
+// later: see Wait, which the next Invoke and Shutdown do by themselves. Only
+// managed instances run several at once, as many as the runtime has workers;
+// what is more waits for one.
+//
+// Frozen processes go on for it, not before Config.Freeze has passed, and a
+// snapshot is restored. Where that fails, the *InvokeError has no RequestID.
 //
 // Where there is no environment, because init or the invoke before failed, init
 // is run first, within the function's timeout. An error is an *InvokeError or
@@ -84,7 +90,15 @@ func newInvocation(payload []byte, timeout time.Duration) *invocation {
 // It is the error of ctx if that ended before the response, which leaves no
 // environment, too.
 func (l *Lambda) Invoke(ctx context.Context, payload []byte) (Response, error) {
+	if l.cfg.Mode == ManagedInstances {
+		return l.invokeBeside(ctx, payload)
+	}
 	if err := l.acquire(ctx); err != nil {
+		return Response{}, err
+	}
+	if err := l.wake(ctx); err != nil {
+		l.keep(Report{Err: err})
+		l.release()
 		return Response{}, err
 	}
 	inv := newInvocation(payload, l.cfg.Timeout)
@@ -105,30 +119,31 @@ func (l *Lambda) Invoke(ctx context.Context, payload []byte) (Response, error) {
 
 // run does one invoke to its end, and resets the environment if it failed.
 func (l *Lambda) run(ctx context.Context, inv *invocation) {
-	l.mu.Lock()
-	s, closed := l.sandbox, l.closed
-	l.mu.Unlock()
-	var err error
-	switch {
-	case closed:
-		err = ErrClosed
-	case s == nil:
+	s, err := l.present()
+	if err == nil && s == nil {
 		s, err = l.initSandbox(ctx, l.cfg.Timeout)
 	}
 	report := Report{RequestID: inv.id}
 	if err == nil {
 		if report, err = s.invoke(ctx, inv); err != nil {
 			l.reset(s, err)
+		} else if l.cfg.Freeze > 0 {
+			s.freeze(Frozen)
 		}
 	}
 	report.Err = err
-	l.mu.Lock()
-	l.last = report
-	l.mu.Unlock()
+	l.keep(report)
 	if inv.responded.IsZero() { // the sandbox is done with inv
 		inv.err = err
 		close(inv.answered)
 	}
+}
+
+// keep has Wait return the report.
+func (l *Lambda) keep(report Report) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = report
 }
 
 // invoke hands the invocation out and waits until everybody is done with it.
@@ -153,6 +168,12 @@ func (s *sandbox) invoke(ctx context.Context, inv *invocation) (Report, error) {
 		}
 		return !inv.runtimeDone.IsZero()
 	})
+	return s.conclude(inv, err)
+}
+
+// conclude ends an invoke with the error that it came to, and returns that as
+// Invoke does.
+func (s *sandbox) conclude(inv *invocation, err error) (Report, error) {
 	if errors.Is(err, errLimit) {
 		err = &Fault{
 			Type:    "Sandbox.Timeout",

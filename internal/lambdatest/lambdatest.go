@@ -9,6 +9,9 @@
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html) and from AWS's
 // open-source runtime interface emulator is noted at the line that relies on it.
 //
+// An environment is of one of four kinds, see Mode; between invokes it can be
+// frozen as the platform freezes it.
+//
 // It does as the platform does, with real processes and in real time. Where a test
 // has to decide what the Extensions API answers to one extension, and when, there
 // is extension/extensiontest.
@@ -18,79 +21,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 )
 
 // ErrClosed is returned by calls on a Lambda that was shut down, closed, or
-// whose context has ended.
+// whose context has ended. A managed instance that has failed wraps it, with the
+// failure in the text.
 var ErrClosed = errors.New("the local Lambda is closed")
 
-// Config describes a function and the layer it runs with.
-type Config struct {
-	// Opt is the folder that stands in for /opt: a layer as it was unpacked.
-	// Every file directly in its extensions folder is started. Empty, or
-	// without such a folder, the function has no extensions.
-	Opt string
-
-	// Runtime is the command that speaks the Runtime API. A program without a
-	// slash is looked up in the caller's PATH. Required.
-	Runtime []string
-
-	// Dir is the function's code folder: the runtime's working directory and
-	// LAMBDA_TASK_ROOT. Empty means the caller's working directory.
-	Dir string
-
-	// Env holds NAME=value: the function's variables, its credentials, and
-	// AWS_REGION (us-east-1 where it is absent). Nothing of the caller's own
-	// environment reaches a process.
-	Env []string
-
-	// Function, Version, Handler and Account describe the function in
-	// variables, answers and its ARN. Empty means "function", "$LATEST",
-	// "index.handler" and "123456789012".
-	Function, Version, Handler, Account string
-
-	// Memory in MB appears in the environment and limits nothing. Zero means 128.
-	Memory int
-
-	// Timeout bounds one invoke, from its start until the runtime and the
-	// extensions have called next. Zero means 3 s, the platform's default.
-	Timeout time.Duration
-
-	// InitTimeout bounds init. Zero means 10 s, the platform's limit on demand.
-	InitTimeout time.Duration
-
-	// UpperCaseReasons sends shutdown reasons as SPINDOWN, TIMEOUT and FAILURE,
-	// as the documentation has them, and not in AWS's own code's lower case.
-	UpperCaseReasons bool
-
-	// Output gets every line that a process prints to stdout or stderr, without
-	// its newline; source is an extension's file name or "runtime". The slice
-	// is the callee's to keep. Calls come one at a time. Nil discards them.
-	Output func(source string, line []byte)
-
-	// Observe gets every event as it happens, one at a time and in order. It
-	// must neither block nor call the Lambda. Nil means nobody looks.
-	Observe func(Event)
-}
-
 // A Lambda is a running function environment. Its methods may be called from
-// several goroutines; operations run one after the other.
+// several goroutines; operations run one after the other, but for the invokes of
+// managed instances.
 type Lambda struct {
 	cfg    Config
 	rec    *recorder
 	detach func() bool
-	busy   chan struct{} // holds one token while an operation runs
+	busy   chan struct{}  // holds one token while an operation runs
+	watch  sync.WaitGroup // endWith, for managed instances
 
 	mu      sync.Mutex
 	sandbox *sandbox // nil when the next invoke must init
-	closed  bool
+	closed  error    // what calls are refused with; nil while they are not
 	last    Report
 }
 
@@ -99,8 +51,9 @@ type Lambda struct {
 // all processes are killed.
 //
 // When init fails the error is an *InitError, and the Lambda is returned as
-// well: as on the platform, its first Invoke runs init again. It must be closed
-// then, too. With any other error the Lambda is nil.
+// well: as on the platform, its first Invoke runs init again, though not that of
+// managed instances. It must be closed then, too. With any other error the
+// Lambda is nil.
 func Start(ctx context.Context, cfg Config) (*Lambda, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
@@ -108,9 +61,10 @@ func Start(ctx context.Context, cfg Config) (*Lambda, error) {
 	l := &Lambda{cfg: cfg, rec: &recorder{observe: cfg.Observe}, busy: make(chan struct{}, 1)}
 	l.detach = context.AfterFunc(ctx, l.kill)
 	l.busy <- struct{}{}
-	limited, cancel := context.WithTimeoutCause(ctx, cfg.InitTimeout, errLimit)
-	_, err := l.initSandbox(limited, cfg.InitTimeout)
-	cancel()
+	s, err := l.initAhead(ctx)
+	if err == nil && cfg.Mode == ManagedInstances {
+		l.watch.Go(func() { l.endWith(s) })
+	}
 	<-l.busy
 	if initErr := (*InitError)(nil); err == nil || errors.As(err, &initErr) {
 		return l, err
@@ -122,59 +76,10 @@ func Start(ctx context.Context, cfg Config) (*Lambda, error) {
 	return nil, err
 }
 
-// complete checks the required fields and fills in the defaults.
-func (c *Config) complete() error {
-	if len(c.Runtime) == 0 || c.Runtime[0] == "" {
-		return errors.New("no runtime command: set Config.Runtime")
-	}
-	for _, nameValue := range c.Env {
-		if i := strings.IndexByte(nameValue, '='); i <= 0 {
-			return errors.New("every item of Config.Env must be NAME=value")
-		}
-	}
-	dir, err := filepath.Abs(c.Dir)
-	if err != nil {
-		return fmt.Errorf("code folder: %w", err)
-	}
-	c.Dir = dir
-	if c.Opt != "" {
-		if c.Opt, err = filepath.Abs(c.Opt); err != nil {
-			return fmt.Errorf("layer folder: %w", err)
-		}
-		if info, err := os.Stat(c.Opt); err != nil {
-			return fmt.Errorf("layer folder: %w", err)
-		} else if !info.IsDir() {
-			return fmt.Errorf("layer folder %s is a file: unpack it first", c.Opt)
-		}
-	}
-	// A program that cannot be found stays as it is: starting it fails with
-	// Runtime.InvalidEntrypoint, as on the platform.
-	c.Runtime = slices.Clone(c.Runtime)
-	if path, err := exec.LookPath(c.Runtime[0]); err == nil {
-		if c.Runtime[0], err = filepath.Abs(path); err != nil {
-			return fmt.Errorf("runtime: %w", err)
-		}
-	}
-	setDefault(&c.Function, "function")
-	setDefault(&c.Version, "$LATEST")
-	setDefault(&c.Handler, "index.handler")
-	setDefault(&c.Account, "123456789012")
-	setDefault(&c.Memory, 128)
-	setDefault(&c.Timeout, 3*time.Second)
-	setDefault(&c.InitTimeout, 10*time.Second)
-	return nil
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
-
 // Wait blocks until the invoke that Invoke last answered has ended, which is
 // when the platform would freeze the environment, and reports on it. The report
-// is the zero Report before the first invoke.
+// is the zero Report before the first invoke. With managed instances it does not
+// block, and reports on the invoke that ended last.
 func (l *Lambda) Wait(ctx context.Context) (Report, error) {
 	if err := l.acquire(ctx); err != nil {
 		return Report{}, err
@@ -188,23 +93,23 @@ func (l *Lambda) Wait(ctx context.Context) (Report, error) {
 // Shutdown ends the environment as the platform does, giving reason
 // ("spindown", "timeout" or "failure") to the extensions that subscribed to it,
 // and returns how each process left. There are none where a failed init or
-// invoke has already reset the environment. It closes the Lambda.
+// invoke has already reset the environment. Frozen processes go on for it, and
+// what is under way ends before. It closes the Lambda.
 func (l *Lambda) Shutdown(ctx context.Context, reason string) ([]Exit, error) {
+	l.Thaw() // or the invoke under way would not end
 	if err := l.acquire(ctx); err != nil {
 		return nil, err
 	}
 	defer l.release()
-	l.mu.Lock()
-	s, closed := l.sandbox, l.closed
-	l.closed = true
-	l.mu.Unlock()
-	if closed {
-		return nil, ErrClosed
+	s, err := l.closeWith(ErrClosed)
+	if err != nil {
+		return nil, err
 	}
 	l.detach()
 	if s == nil {
 		return nil, nil
 	}
+	s.drain(ctx)
 	return s.shutdown(ctx, reason), ctx.Err()
 }
 
@@ -215,15 +120,12 @@ func (l *Lambda) Close() {
 	l.kill()
 	l.busy <- struct{}{} // an operation ends promptly once its sandbox is killed
 	<-l.busy
+	l.watch.Wait()
 }
 
 // kill ends the present sandbox, and with it the operation that uses it.
 func (l *Lambda) kill() {
-	l.mu.Lock()
-	s := l.sandbox
-	l.closed = true
-	l.mu.Unlock()
-	if s != nil {
+	if s, _ := l.closeWith(ErrClosed); s != nil {
 		s.close()
 	}
 }
@@ -245,6 +147,33 @@ func (l *Lambda) acquire(ctx context.Context) error {
 
 func (l *Lambda) release() { <-l.busy }
 
+// present returns the sandbox, nil where the next invoke must init. It fails if
+// the Lambda is closed.
+func (l *Lambda) present() (*sandbox, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sandbox, l.closed
+}
+
+// closeWith closes the Lambda and returns its sandbox, as present does. It fails
+// if the Lambda was closed before.
+func (l *Lambda) closeWith(reason error) (*sandbox, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.closed
+	if before == nil {
+		l.closed = reason
+	}
+	return l.sandbox, before
+}
+
+// initAhead runs init outside of an invoke, under the limit of its own.
+func (l *Lambda) initAhead(ctx context.Context) (*sandbox, error) {
+	limited, cancel := context.WithTimeoutCause(ctx, l.cfg.InitTimeout, errLimit)
+	defer cancel()
+	return l.initSandbox(limited, l.cfg.InitTimeout)
+}
+
 // initSandbox makes a sandbox and runs init in it, leaving no sandbox behind on
 // failure. ctx ends at the limit, which is only told here for the error text.
 func (l *Lambda) initSandbox(ctx context.Context, limit time.Duration) (*sandbox, error) {
@@ -256,13 +185,16 @@ func (l *Lambda) initSandbox(ctx context.Context, limit time.Duration) (*sandbox
 	closed := l.closed
 	l.sandbox = s
 	l.mu.Unlock()
-	if closed {
+	if closed != nil {
 		s.close()
-		return nil, ErrClosed
+		return nil, closed
 	}
 	if err := s.init(ctx, limit); err != nil {
 		l.reset(s, err)
 		return nil, err
+	}
+	if l.cfg.Mode == SnapStart {
+		s.freeze(Snapshot)
 	}
 	return s, nil
 }
@@ -272,7 +204,7 @@ func (l *Lambda) initSandbox(ctx context.Context, limit time.Duration) (*sandbox
 func (l *Lambda) reset(s *sandbox, err error) {
 	if fault := faultOf(err); fault == nil {
 		s.close()
-	} else if fault.Type == "Sandbox.Timeout" {
+	} else if fault.Type == "Sandbox.Timeout" && l.cfg.Mode != ManagedInstances {
 		s.shutdown(context.Background(), "timeout")
 	} else {
 		s.shutdown(context.Background(), "failure")
@@ -280,4 +212,7 @@ func (l *Lambda) reset(s *sandbox, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sandbox = nil
+	if l.cfg.Mode == ManagedInstances && l.closed == nil {
+		l.closed = fmt.Errorf("%w: %w", ErrClosed, err)
+	}
 }

@@ -81,6 +81,7 @@ func TestEnvironment(t *testing.T) {
 	s.cfg.Function, s.cfg.Version, s.cfg.Handler, s.cfg.Memory = "f", "7", "app.handler", 256
 	s.cfg.Dir = t.TempDir()
 	s.cfg.Env = append(s.cfg.Env, "OWN=a=b", "_OWN=x", "AWS_LAMBDA_FUNCTION_NAME=wrong", "AWS_REGION=eu-west-1",
+		"AWS_LAMBDA_INITIALIZATION_TYPE=wrong",
 		"AWS_ACCESS_KEY_ID=key", "AWS_EXECUTION_ENV=AWS_Lambda_python3.13")
 	_, cast := s.ready()
 	ext, runtime := cast["ext"], cast["runtime"]
@@ -122,7 +123,7 @@ func TestEnvironment(t *testing.T) {
 func TestExecWrapper(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.cfg.Env = append(s.cfg.Env, "AWS_LAMBDA_EXEC_WRAPPER=/opt/wrap", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start")
+	s.cfg.Env = append(s.cfg.Env, "AWS_LAMBDA_EXEC_WRAPPER=/opt/wrap")
 	wrapper := filepath.Join(s.cfg.Opt, "wrap")
 	if err := os.Symlink(s.cfg.Runtime[0], wrapper); err != nil {
 		t.Fatal(err)
@@ -131,9 +132,6 @@ func TestExecWrapper(t *testing.T) {
 	want := append([]string{wrapper}, s.cfg.Runtime...)
 	if got := cast["runtime"].Args; !slices.Equal(got, want) {
 		t.Errorf("the runtime was started as %q, want %q", got, want)
-	}
-	if got := cast["runtime"].variable("AWS_LAMBDA_INITIALIZATION_TYPE"); got != "snap-start" {
-		t.Errorf("AWS_LAMBDA_INITIALIZATION_TYPE = %q, want what the function sets", got)
 	}
 }
 
@@ -639,18 +637,16 @@ func TestContextEndKillsAll(t *testing.T) {
 func TestOutput(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "ext")
-	lines := make(chan string, 10)
-	s.cfg.Output = func(source string, line []byte) { lines <- source + ": " + string(line) }
 	lambda, cast := s.ready()
 	cast["ext"].print("one\n\ntwo")
 	for _, want := range []string{"ext: one", "ext: "} {
-		if got := receive(t, "line", lines); got != want {
+		if got := receive(t, "line", s.lines); got != want {
 			t.Errorf("line %q, want %q", got, want)
 		}
 	}
 	cast["ext"].print(" more")
 	cast["ext"].exit(0)
-	if got, want := receive(t, "line", lines), "ext: two more"; got != want {
+	if got, want := receive(t, "line", s.lines), "ext: two more"; got != want {
 		t.Errorf("line %q, want %q", got, want)
 	}
 	lambda.Close()
@@ -664,6 +660,9 @@ func TestBadConfig(t *testing.T) {
 		{},
 		{Runtime: []string{""}},
 		{Runtime: []string{"x"}, Env: []string{"=x"}},
+		{Runtime: []string{"x"}, Mode: "snapstart"},
+		{Runtime: []string{"x"}, Mode: lambdatest.ManagedInstances, Freeze: time.Second},
+		{Runtime: []string{"x"}, Host: "no address"},
 		{Runtime: []string{"x"}, Opt: file},
 		{Runtime: []string{"x"}, Opt: file + "-missing"},
 	} {

@@ -11,19 +11,25 @@ type Kind string
 
 // The kinds of events, in the order of an environment's life.
 const (
-	Spawn        Kind = "spawn"         // an extension's process was started
-	Register     Kind = "register"      // an extension registered
-	RuntimeStart Kind = "runtime start" // the runtime's process was started
-	Next         Kind = "next"          // an extension or the runtime asked for its next event
-	InitDone     Kind = "init done"     // Duration is that of init
-	InitFailed   Kind = "init failed"   // Fault says why
-	InitReport   Kind = "init error"    // an extension reported an error of init; Fault says which
-	ExitReport   Kind = "exit error"    // an extension reported why it is about to exit; Fault says why
-	InvokeStart  Kind = "invoke start"
-	Responded    Kind = "response"   // the runtime posted its response or error; Duration since the start
-	InvokeEnd    Kind = "invoke end" // Duration of all, PostRuntime of the extensions alone; Fault if it failed
-	Stop         Kind = "shutdown"   // a shutdown or reset began, for Reason
-	Left         Kind = "exit"       // a process ended with Code or by Signal
+	Spawn         Kind = "spawn"          // an extension's process was started
+	Register      Kind = "register"       // an extension registered
+	RuntimeStart  Kind = "runtime start"  // the runtime's process was started
+	Next          Kind = "next"           // an extension or the runtime asked for its next event
+	InitDone      Kind = "init done"      // Duration is that of init
+	InitFailed    Kind = "init failed"    // Fault says why
+	InitReport    Kind = "init error"     // an extension reported an error of init; Fault says which
+	ExitReport    Kind = "exit error"     // an extension reported why it is about to exit; Fault says why
+	Snapshot      Kind = "snapshot"       // init is done, and all processes were stopped for SnapStart
+	RestoreStart  Kind = "restore start"  // they go on after Duration
+	RestoreDone   Kind = "restore done"   // Duration is that of the restore
+	RestoreFailed Kind = "restore failed" // Fault says why
+	InvokeStart   Kind = "invoke start"
+	Responded     Kind = "response"   // the runtime posted its response or error; Duration since the start
+	InvokeEnd     Kind = "invoke end" // Duration of all, PostRuntime of the extensions alone; Fault if it failed
+	Frozen        Kind = "frozen"     // all processes were stopped
+	Thawed        Kind = "thawed"     // they go on after Duration
+	Stop          Kind = "shutdown"   // a shutdown or reset began, for Reason
+	Left          Kind = "exit"       // a process ended with Code or by Signal
 )
 
 // An Event is something that happened in the environment. Fields that do not
@@ -48,8 +54,8 @@ type Event struct {
 	Code int
 	// Signal is the signal that ended the process; empty if it exited.
 	Signal string
-	// Fault is why an init or invoke failed, or what an extension reported; nil if
-	// neither.
+	// Fault is why an init, restore or invoke failed, or what an extension
+	// reported; nil if neither.
 	Fault *Fault
 }
 

@@ -18,10 +18,17 @@ type runtime struct {
 	released bool // as with an extension
 }
 
+// parked reports whether the runtime has ended its part of init.
+func (r *runtime) parked() bool { return r.state == ready || r.state == restoreReady }
+
 func (s *sandbox) runtimeRoutes() []route {
+	next := s.serveInvocation
+	if s.cfg.Mode == ManagedInstances {
+		next = s.serveWorker
+	}
 	return []route{
 		{http.MethodGet, "/2018-06-01/ping", func(call) *reply { return text(http.StatusOK, "pong") }},
-		{http.MethodGet, "/2018-06-01/runtime/invocation/next", s.serveInvocation},
+		{http.MethodGet, "/2018-06-01/runtime/invocation/next", next},
 		{http.MethodPost, "/2018-06-01/runtime/invocation/{id}/response", s.serveResponse},
 		{http.MethodPost, "/2018-06-01/runtime/invocation/{id}/error", s.serveFunctionError},
 		{http.MethodPost, "/2018-06-01/runtime/init/error", s.serveRuntimeInitError},
@@ -34,8 +41,9 @@ func (s *sandbox) serveInvocation(call) *reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.runtime
-	if r.state == initError {
-		return refuseRuntime(initError, ready)
+	switch r.state {
+	case initError, restoreReady, restoreError:
+		return refuseRuntime(r.state, ready)
 	}
 	if r.state != running {
 		if r.state == responded {
@@ -51,7 +59,11 @@ func (s *sandbox) serveInvocation(call) *reply {
 		r.state = running
 		s.changeLocked()
 	}
-	inv := s.invocation
+	return s.handOut(s.invocation)
+}
+
+// handOut is the answer that gives the runtime an invoke.
+func (s *sandbox) handOut(inv *invocation) *reply {
 	answer := &reply{status: http.StatusOK, body: inv.payload, header: contentType("application/json")}
 	answer.header.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
 	answer.header.Set("Lambda-Runtime-Invocation-Id", inv.attempt)
@@ -65,22 +77,22 @@ func (s *sandbox) serveInvocation(call) *reply {
 func (s *sandbox) serveResponse(c call) *reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if refusal := s.checkLocked(c, invocationResponse); refusal != nil {
+	inv, refusal := s.answeredLocked(c, invocationResponse)
+	if refusal != nil {
 		return refusal
 	}
-	inv := s.invocation
 	if mode := c.Header.Get("Lambda-Runtime-Function-Response-Mode"); mode != "" && mode != "streaming" {
 		return refuse(http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode")
 	}
 	if len(c.body) > maxBody {
 		message := "Exceeded maximum allowed payload size (" + strconv.Itoa(maxBody) + " bytes)."
-		s.respondLocked(nil, &InvokeError{
+		s.respondLocked(inv, nil, &InvokeError{
 			Fault:     Fault{Type: "Function.ResponseSizeTooLarge", Message: message, Source: runtimeSource},
 			RequestID: inv.id,
 		})
 		return refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", message)
 	}
-	s.respondLocked(&c, nil)
+	s.respondLocked(inv, &c, nil)
 	return accepted()
 }
 
@@ -88,13 +100,14 @@ func (s *sandbox) serveResponse(c call) *reply {
 func (s *sandbox) serveFunctionError(c call) *reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if refusal := s.checkLocked(c, invocationErrorResponse); refusal != nil {
+	inv, refusal := s.answeredLocked(c, invocationErrorResponse)
+	if refusal != nil {
 		return refusal
 	}
 	errorType := functionErrorType(c.Header.Get("Lambda-Runtime-Function-Error-Type"))
-	s.respondLocked(nil, &InvokeError{
+	s.respondLocked(inv, nil, &InvokeError{
 		Fault:     Fault{Type: errorType, Message: reportedMessage(c.body), Source: runtimeSource},
-		RequestID: s.invocation.id,
+		RequestID: inv.id,
 		Payload:   c.body,
 	})
 	answer := accepted()
@@ -102,27 +115,33 @@ func (s *sandbox) serveFunctionError(c call) *reply {
 	return answer
 }
 
-// checkLocked does the checks that a response and an error have in common.
-func (s *sandbox) checkLocked(c call, to state) *reply {
-	attempt := c.Header.Get("Lambda-Runtime-Invocation-Id")
-	switch {
-	case s.runtime.state != running:
-		return refuseRuntime(s.runtime.state, to)
-	case c.PathValue("id") != s.invocation.id, s.invocation.over:
-		return refuse(http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
-	case attempt != "" && attempt != s.invocation.attempt:
-		return refuse(http.StatusBadRequest, "InvalidInvocationId", "Invalid invocation ID")
-	case c.readErr != nil:
-		return refuse(http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+// answeredLocked returns the invoke that a response or an error is for, or why
+// it is refused.
+func (s *sandbox) answeredLocked(c call, to state) (*invocation, *reply) {
+	id, attempt := c.PathValue("id"), c.Header.Get("Lambda-Runtime-Invocation-Id")
+	inv := s.invocation
+	if s.cfg.Mode == ManagedInstances {
+		inv = s.workLocked(id)
+	} else if s.runtime.state != running {
+		return nil, refuseRuntime(s.runtime.state, to)
 	}
-	return nil
+	switch {
+	case inv == nil || inv.id != id || inv.over:
+		return nil, refuse(http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+	case attempt != "" && attempt != inv.attempt:
+		return nil, refuse(http.StatusBadRequest, "InvalidInvocationId", "Invalid invocation ID")
+	case c.readErr != nil:
+		return nil, refuse(http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+	}
+	return inv, nil
 }
 
 // respondLocked answers whoever waits in Invoke, at once: extensions hold the
 // invoke, not the answer.
-func (s *sandbox) respondLocked(c *call, err error) {
-	inv := s.invocation
-	s.runtime.state = responded
+func (s *sandbox) respondLocked(inv *invocation, c *call, err error) {
+	if s.cfg.Mode != ManagedInstances {
+		s.runtime.state = responded
+	}
 	now := time.Now()
 	if c != nil {
 		inv.response = Response{

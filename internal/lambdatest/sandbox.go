@@ -17,6 +17,7 @@ type sandbox struct {
 	cfg    *Config
 	rec    *recorder
 	addr   string // of the APIs, host:port
+	token  string // with which a process gets the role's keys, in SnapStart mode
 	server *http.Server
 	tasks  sync.WaitGroup // the server, its handlers, and one waiter a process
 	done   chan struct{}  // closed when parked requests must give up
@@ -28,17 +29,20 @@ type sandbox struct {
 	runtime          *runtime
 	processes        []*process
 	registrationOver bool
-	event            event       // what event/next hands out to those that were released
-	invocation       *invocation // the one under way; nil between invokes
-	reported         *Fault      // the first error that was reported, which outdoes a later crash
-	stopping         bool        // processes may exit from here on
+	event            event         // what event/next hands out to those that were released
+	invocation       *invocation   // the last one, over or under way; nil before the first
+	work             []*invocation // those under way with managed instances, oldest first
+	frozen           time.Time     // when the processes were stopped; zero while they go on
+	snapshot         bool          // they were stopped for a snapshot
+	reported         *Fault        // the first error that was reported, which outdoes a later crash
+	stopping         bool          // processes may exit from here on
 	closed           bool
 	err              error // what ended the work: a *Fault or ErrClosed
 }
 
 // newSandbox listens and serves the APIs; nothing is started yet.
 func newSandbox(cfg *Config, rec *recorder) (*sandbox, error) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", net.JoinHostPort(cfg.Host, "0"))
 	if err != nil {
 		return nil, fmt.Errorf("listening for the Runtime API: %w", err)
 	}
@@ -46,6 +50,7 @@ func newSandbox(cfg *Config, rec *recorder) (*sandbox, error) {
 		cfg:     cfg,
 		rec:     rec,
 		addr:    listener.Addr().String(),
+		token:   rand.Text(),
 		done:    make(chan struct{}),
 		changed: make(chan struct{}),
 		runtime: &runtime{state: started},

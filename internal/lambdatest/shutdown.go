@@ -37,6 +37,7 @@ func (s *sandbox) shutdown(ctx context.Context, reason string) []Exit {
 		}
 	}
 	s.mu.Unlock()
+	s.thaw(Thawed)
 	if s.cfg.UpperCaseReasons {
 		reason = strings.ToUpper(reason)
 	}

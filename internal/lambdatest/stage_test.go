@@ -87,6 +87,7 @@ type stage struct {
 	seen     int // events that await has passed
 	timedOut bool
 	cancel   context.CancelFunc // of the context that start passed
+	lines    chan string        // "source: text" of what processes print
 }
 
 // An actor is one process, and the test's way to speak for it.
@@ -120,12 +121,13 @@ func newStage(t *testing.T, extensions ...string) *stage {
 			t.Fatal(err)
 		}
 	}
-	s := &stage{t: t, listener: listener, changed: sync.NewCond(new(sync.Mutex))}
+	s := &stage{t: t, listener: listener, changed: sync.NewCond(new(sync.Mutex)), lines: make(chan string, 10)}
 	s.cfg = lambdatest.Config{
 		Opt:     opt,
 		Runtime: []string{self, "runtime"},
 		Env:     []string{stageVariable + "=" + listener.Addr().String()},
-		Timeout: patience, InitTimeout: patience,
+		Timeout: patience, InitTimeout: patience, RestoreTimeout: patience,
+		Output: func(source string, line []byte) { s.lines <- source + ": " + string(line) },
 		Observe: func(e lambdatest.Event) {
 			s.changed.L.Lock()
 			defer s.changed.L.Unlock()
@@ -274,6 +276,28 @@ func (s *stage) playInit(events ...string) map[string]*actor {
 		a.park()
 	}
 	return cast
+}
+
+// shutdown shuts the function down and has all processes exit as soon as that
+// has begun. It returns how they left, without the time.
+func (s *stage) shutdown(l *lambdatest.Lambda, cast map[string]*actor) []lambdatest.Exit {
+	s.t.Helper()
+	done := make(chan []lambdatest.Exit, 1)
+	go func() {
+		exits, err := l.Shutdown(s.t.Context(), "spindown")
+		if err != nil {
+			s.t.Errorf("Shutdown: %v", err)
+		}
+		for i := range exits {
+			exits[i].After = 0
+		}
+		done <- exits
+	}()
+	s.await(lambdatest.Stop, "")
+	for _, a := range cast {
+		a.exit(0)
+	}
+	return receive(s.t, "Shutdown", done)
 }
 
 func (a *actor) variable(name string) string {

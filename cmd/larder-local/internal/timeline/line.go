@@ -36,6 +36,7 @@ type attr struct {
 type known struct {
 	Address  string  `json:"addr"`
 	Declared int     `json:"declared"`
+	Due      int     `json:"due"`
 	Fetched  int     `json:"fetched"`
 	Calls    int     `json:"calls"`
 	Millis   float64 `json:"ms"`

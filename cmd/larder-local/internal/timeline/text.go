@@ -41,8 +41,11 @@ func printable(s string) string {
 }
 
 func (s Summary) text() string {
-	reads := s.Hits + s.Waits + s.Misses + s.Errors
+	reads := s.Hits + s.Waits + s.Misses + s.Stale + s.Errors
 	text := fmt.Sprintf("%s: %s, %d waited for, %s", count(reads, "read"), count(s.Hits, "hit"), s.Waits, misses(s.Misses))
+	if s.Stale > 0 {
+		text += fmt.Sprintf(", %d stale", s.Stale)
+	}
 	if s.Errors > 0 {
 		text += fmt.Sprintf(", %d failed", s.Errors)
 	}

@@ -21,6 +21,8 @@ type Input struct {
 	Events []lambdatest.Event
 	// Lines are those that the processes printed.
 	Lines []Line
+	// Notes are what was done from outside, such as to a secret.
+	Notes []Note
 	// Raw shows all lines as they are, also those that the timeline understands.
 	Raw bool
 	// Command is the runtime's, as the user gave it.
@@ -31,6 +33,16 @@ type Input struct {
 	Calls []awstest.Call
 	// Pages returns how many calls one read of a tree takes. Nil means one.
 	Pages func(ref string) int
+}
+
+// A Note is something that was done from outside.
+type Note struct {
+	// Time is when it was done.
+	Time time.Time
+	// Source is what it was done to, such as "aws".
+	Source string
+	// Text says what, in one line.
+	Text string
 }
 
 // A Timeline is a run put in order.
@@ -57,7 +69,7 @@ type Entry struct {
 type Summary struct {
 	// Reads by their result. Reads that named nothing, such as those without a
 	// token, are in none of them.
-	Hits, Waits, Misses, Errors int
+	Hits, Waits, Misses, Stale, Errors int
 	// StandIn says whether Calls is known.
 	StandIn bool
 	// Calls is the number of calls to AWS by action.
@@ -73,7 +85,7 @@ const platform = "lambda"
 type builder struct {
 	in      Input
 	entries []*placed
-	phases  []*phase // of init, then of each invoke, by their start
+	phases  []*phase // of init, then of each restore and invoke, by their start
 	summary Summary
 }
 
@@ -81,18 +93,6 @@ type placed struct {
 	Entry
 	time time.Time
 }
-
-// A phase is init or an invoke, with the reads that were served in it.
-type phase struct {
-	start time.Time
-	id    string       // the request id; empty for init
-	name  string       // "init" or "invoke 2"
-	reads map[read]int // how often
-	end   *placed      // the entry that tells of the reads
-}
-
-// A read is what a reader asked for and how it was served.
-type read struct{ ref, result string }
 
 // Build puts a run in order.
 func Build(in Input) *Timeline {
@@ -107,6 +107,9 @@ func Build(in Input) *Timeline {
 	for _, c := range in.Calls {
 		b.call(c)
 	}
+	for _, n := range in.Notes {
+		b.add(n.Time, n.Source, n.Text)
+	}
 	for _, p := range b.phases {
 		p.tell(b)
 	}
@@ -119,18 +122,6 @@ func Build(in Input) *Timeline {
 	return t
 }
 
-// findPhases goes first: a line may have been seen before the event that began
-// its phase.
-func (b *builder) findPhases() {
-	b.phases = []*phase{{name: "init"}}
-	for _, e := range b.in.Events {
-		if e.Kind == lambdatest.InvokeStart {
-			name := fmt.Sprintf("invoke %d", len(b.phases))
-			b.phases = append(b.phases, &phase{start: e.Time, id: e.RequestID, name: name})
-		}
-	}
-}
-
 func (b *builder) add(at time.Time, source, text string) *placed {
 	e := &placed{Entry: Entry{Source: source, Text: text}, time: at}
 	b.entries = append(b.entries, e)
@@ -138,12 +129,7 @@ func (b *builder) add(at time.Time, source, text string) *placed {
 }
 
 func (b *builder) event(e lambdatest.Event) {
-	phase := b.phases[0]
-	for _, p := range b.phases {
-		if p.id == e.RequestID {
-			phase = p
-		}
-	}
+	phase := b.phaseOf(e)
 	switch e.Kind {
 	case lambdatest.RuntimeStart:
 		b.add(e.Time, e.Source, "start "+b.in.Command)
@@ -151,6 +137,18 @@ func (b *builder) event(e lambdatest.Event) {
 		b.phases[0].end = b.add(e.Time, platform, "init done after "+millis(e.Duration))
 	case lambdatest.InitFailed:
 		b.phases[0].end = b.add(e.Time, platform, "init failed after "+millis(e.Duration)+": "+e.Fault.Error())
+	case lambdatest.Snapshot:
+		b.add(e.Time, platform, "snapshot taken, all processes stopped")
+	case lambdatest.RestoreStart:
+		b.add(e.Time, platform, "restore of a snapshot that is "+millis(e.Duration)+" old")
+	case lambdatest.RestoreDone:
+		phase.end = b.add(e.Time, platform, "restore done after "+millis(e.Duration))
+	case lambdatest.RestoreFailed:
+		phase.end = b.add(e.Time, platform, "restore failed after "+millis(e.Duration)+": "+e.Fault.Error())
+	case lambdatest.Frozen:
+		b.add(e.Time, platform, "frozen, all processes stopped")
+	case lambdatest.Thawed:
+		b.add(e.Time, platform, "thawed after "+millis(e.Duration))
 	case lambdatest.InitReport, lambdatest.ExitReport:
 		b.add(e.Time, e.Source, fmt.Sprintf("%s %s: %s", e.Kind, e.Fault.ReportedType, e.Fault.ReportedMessage))
 	case lambdatest.InvokeStart:
@@ -204,69 +202,12 @@ func (b *builder) line(l Line) {
 	case r.msg == "prefetch done":
 		b.add(r.time, l.Source, fmt.Sprintf("prefetch done: %d of %d fetched with %s, %.1f ms",
 			r.known.Fetched, r.known.Declared, count(r.known.Calls, "AWS call"), r.known.Millis))
+	case r.msg == "refresh done":
+		b.add(r.time, l.Source, fmt.Sprintf("refresh done: %d of %d due fetched with %s, %.1f ms",
+			r.known.Fetched, r.known.Due, count(r.known.Calls, "AWS call"), r.known.Millis))
 	}
 	if ok && r.msg == "read" && r.known.Ref != "" {
 		b.read(r)
-	}
-}
-
-// read counts a read in the phase of its time.
-func (b *builder) read(r record) {
-	of := b.phases[0]
-	for _, p := range b.phases[1:] {
-		if !p.start.After(r.time) {
-			of = p
-		}
-	}
-	if of.reads == nil {
-		of.reads = map[read]int{}
-	}
-	of.reads[read{r.known.Ref, r.known.Result}]++
-	switch r.known.Result {
-	case "hit":
-		b.summary.Hits++
-	case "wait":
-		b.summary.Waits++
-	case "miss":
-		b.summary.Misses++
-	default:
-		b.summary.Errors++
-	}
-	b.summary.OneByOne += b.pages(r.known.Ref)
-}
-
-func (b *builder) pages(ref string) int {
-	name, _, _ := strings.Cut(ref, "?")
-	name, _, _ = strings.Cut(name, "#")
-	if b.in.Pages == nil || !strings.HasSuffix(name, "*") {
-		return 1
-	}
-	return b.in.Pages(ref)
-}
-
-// tell adds the reads of the phase to the entry that ends it.
-func (p *phase) tell(b *builder) {
-	if p.end == nil {
-		return
-	}
-	for _, result := range []struct{ name, words string }{
-		{"hit", "hit:"}, {"wait", "waited for:"}, {"miss", "missed:"}, {"error", "failed:"},
-	} {
-		var list []string
-		for r, n := range p.reads {
-			switch {
-			case r.result != result.name:
-			case n > 1:
-				list = append(list, fmt.Sprintf("%s ×%d", r.ref, n))
-			default:
-				list = append(list, r.ref)
-			}
-		}
-		if len(list) == 0 {
-			continue
-		}
-		slices.Sort(list)
-		p.end.Details = append(p.end.Details, result.words+" "+strings.Join(list, ", "))
 	}
 }
 

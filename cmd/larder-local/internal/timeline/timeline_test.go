@@ -87,7 +87,9 @@ func TestWholeRun(t *testing.T) {
 			read(62, "ssm:///p/*", "hit"),
 			read(62.1, "secretsmanager://x#f", "hit"),
 			read(62.2, "secretsmanager://x#f", "hit"),
+			logged(71.45, "DEBUG", "refresh done", `,"due":3,"fetched":2,"calls":1,"ms":2.5`),
 			read(71.5, "ssm:///q", "miss"),
+			read(71.52, "ssm:///s", "stale"),
 			read(71.6, "ssm:///r", "error"),
 			read(71.7, "", "error"),
 			logged(92, "INFO", "shutdown", `,"reason":"spindown"`),
@@ -115,17 +117,72 @@ func TestWholeRun(t *testing.T) {
                       hit: secretsmanager://x#f ×2, ssm:///p/*
      71.0  lambda   invoke 2
      71.4  aws      GetParameter /q
+     71.5  larder   refresh done: 2 of 3 due fetched with 1 AWS call, 2.5 ms
      71.5  aws      GetParameter /r: ParameterNotFound
      72.0  runtime  invoke 2 answered after 1.0 ms
                       missed: ssm:///q
+                      stale: ssm:///s
                       failed: ssm:///r
      80.0  lambda   invoke 2 held by extensions for 7.0 ms
      90.0  lambda   shutdown, spindown
      91.0  runtime  ended by signal: killed
    1234.6  larder   exit 0
 
-6 reads: 3 hits, 1 waited for, 1 miss, 1 failed
-3 AWS calls (BatchGetSecretValue 1, GetParameter 2); these reads one by one: 8
+7 reads: 3 hits, 1 waited for, 1 miss, 1 stale, 1 failed
+3 AWS calls (BatchGetSecretValue 1, GetParameter 2); these reads one by one: 9
+`)
+}
+
+// A snapshot, its restore and a freeze are told in words; what was read after the
+// restore, before any invoke, stands at its end.
+func TestStandingStill(t *testing.T) {
+	t.Parallel()
+	got := render(t, timeline.Input{
+		Events: []lambdatest.Event{
+			{Time: at(10), Kind: lambdatest.InitDone, Duration: 10 * time.Millisecond},
+			{Time: at(11), Kind: lambdatest.Snapshot},
+			{Time: at(511), Kind: lambdatest.RestoreStart, Duration: 500 * time.Millisecond},
+			{Time: at(515), Kind: lambdatest.RestoreDone, Duration: 4 * time.Millisecond},
+			{Time: at(516), Kind: lambdatest.InvokeStart, RequestID: "a"},
+			{Time: at(518), Kind: lambdatest.Responded, Source: "runtime", RequestID: "a", Duration: 2 * time.Millisecond},
+			{Time: at(519), Kind: lambdatest.InvokeEnd, RequestID: "a", Duration: 3 * time.Millisecond},
+			{Time: at(520), Kind: lambdatest.Frozen},
+			{Time: at(2520), Kind: lambdatest.Thawed, Duration: 2 * time.Second},
+			{Time: at(2521), Kind: lambdatest.InvokeStart, RequestID: "b"},
+			{Time: at(2522), Kind: lambdatest.Responded, Source: "runtime", RequestID: "b", Duration: time.Millisecond},
+			{Time: at(3000), Kind: lambdatest.RestoreStart, Duration: time.Millisecond},
+			{Time: at(3003), Kind: lambdatest.RestoreFailed, Duration: 3 * time.Millisecond, Fault: &lambdatest.Fault{
+				Type: "Runtime.HookFailed", Source: "runtime"}},
+		},
+		Notes: []timeline.Note{{Time: at(100), Source: "aws", Text: "credentials renewed"}},
+		Lines: []timeline.Line{
+			read(5, "secretsmanager://x", "wait"),
+			read(513, "secretsmanager://x", "miss"),
+			read(517, "secretsmanager://x", "hit"),
+			read(3001, "secretsmanager://y", "error"),
+		},
+	})
+	check(t, got, `
+       ms  source   event
+     10.0  lambda   init done after 10.0 ms
+                      waited for: secretsmanager://x
+     11.0  lambda   snapshot taken, all processes stopped
+    100.0  aws      credentials renewed
+    511.0  lambda   restore of a snapshot that is 500.0 ms old
+    515.0  lambda   restore done after 4.0 ms
+                      missed: secretsmanager://x
+    516.0  lambda   invoke 1
+    518.0  runtime  invoke 1 answered after 2.0 ms
+                      hit: secretsmanager://x
+    520.0  lambda   frozen, all processes stopped
+   2520.0  lambda   thawed after 2000.0 ms
+   2521.0  lambda   invoke 2
+   2522.0  runtime  invoke 2 answered after 1.0 ms
+   3000.0  lambda   restore of a snapshot that is 1.0 ms old
+   3003.0  lambda   restore failed after 3.0 ms: Runtime.HookFailed of runtime
+                      failed: secretsmanager://y
+
+4 reads: 1 hit, 1 waited for, 1 miss, 1 failed
 `)
 }
 

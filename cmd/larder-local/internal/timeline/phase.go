@@ -1,0 +1,116 @@
+package timeline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"larder/internal/lambdatest"
+)
+
+// A phase is init, a restore or an invoke, with the reads that were served in it.
+type phase struct {
+	start time.Time
+	id    string       // the request id; empty but for an invoke
+	name  string       // "init", "restore" or "invoke 2"
+	reads map[read]int // how often
+	end   *placed      // the entry that tells of the reads
+}
+
+// A read is what a reader asked for and how it was served.
+type read struct{ ref, result string }
+
+// findPhases goes first: a line may have been seen before the event that began
+// its phase.
+func (b *builder) findPhases() {
+	b.phases = []*phase{{name: "init"}}
+	invokes := 0
+	for _, e := range b.in.Events {
+		switch e.Kind {
+		case lambdatest.InvokeStart:
+			invokes++
+			name := fmt.Sprintf("invoke %d", invokes)
+			b.phases = append(b.phases, &phase{start: e.Time, id: e.RequestID, name: name})
+		case lambdatest.RestoreStart:
+			b.phases = append(b.phases, &phase{start: e.Time, name: "restore"})
+		}
+	}
+}
+
+// phaseOf returns the phase of an event: that of its invoke, or of its time.
+func (b *builder) phaseOf(e lambdatest.Event) *phase {
+	for _, p := range b.phases {
+		if p.id != "" && p.id == e.RequestID {
+			return p
+		}
+	}
+	return b.phaseAt(e.Time)
+}
+
+func (b *builder) phaseAt(t time.Time) *phase {
+	at := b.phases[0]
+	for _, p := range b.phases[1:] {
+		if !p.start.After(t) {
+			at = p
+		}
+	}
+	return at
+}
+
+// read counts a read in the phase of its time.
+func (b *builder) read(r record) {
+	of := b.phaseAt(r.time)
+	if of.reads == nil {
+		of.reads = map[read]int{}
+	}
+	of.reads[read{r.known.Ref, r.known.Result}]++
+	switch r.known.Result {
+	case "hit":
+		b.summary.Hits++
+	case "wait":
+		b.summary.Waits++
+	case "miss":
+		b.summary.Misses++
+	case "stale":
+		b.summary.Stale++
+	default:
+		b.summary.Errors++
+	}
+	b.summary.OneByOne += b.pages(r.known.Ref)
+}
+
+func (b *builder) pages(ref string) int {
+	name, _, _ := strings.Cut(ref, "?")
+	name, _, _ = strings.Cut(name, "#")
+	if b.in.Pages == nil || !strings.HasSuffix(name, "*") {
+		return 1
+	}
+	return b.in.Pages(ref)
+}
+
+// tell adds the reads of the phase to the entry that ends it.
+func (p *phase) tell(b *builder) {
+	if p.end == nil {
+		return
+	}
+	for _, result := range []struct{ name, words string }{
+		{"hit", "hit:"}, {"wait", "waited for:"}, {"miss", "missed:"}, {"stale", "stale:"}, {"error", "failed:"},
+	} {
+		var list []string
+		for r, n := range p.reads {
+			switch {
+			case r.result != result.name:
+			case n > 1:
+				list = append(list, fmt.Sprintf("%s ×%d", r.ref, n))
+			default:
+				list = append(list, r.ref)
+			}
+		}
+		if len(list) == 0 {
+			continue
+		}
+		slices.Sort(list)
+		p.end.Details = append(p.end.Details, result.words+" "+strings.Join(list, ", "))
+	}
+}
