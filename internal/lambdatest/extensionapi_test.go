@@ -266,8 +266,11 @@ func TestLostEvent(t *testing.T) {
 
 	go lambda.Invoke(t.Context(), nil)
 	s.await(lambdatest.InvokeStart, "")
-	// The first next, which nobody reads, has got the INVOKE: the extension is
-	// busy from here on, and one more next makes it ready again.
-	cast["ext"].park()
+	// The first next, which nobody reads, gets the INVOKE: as soon as it has, the
+	// extension is busy, and one more next makes it ready again.
+	go func() {
+		for cast["ext"].next().status == 403 {
+		}
+	}()
 	s.await(lambdatest.Next, "ext")
 }
