@@ -25,4 +25,7 @@ type Result struct {
 	// Key: then it is, of a plain parameter, the ARN with the other decrypt flag.
 	// Empty on failure.
 	Same []Key
+	// Frozen reports that the process stood still while AWS was asked, as a sandbox
+	// does between invokes: the answer may be old, or the failure the freeze's.
+	Frozen bool
 }
