@@ -37,7 +37,7 @@ func TestAge(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				f := start(t, nil)
+				f := start(t)
 				aws := f.instant()
 				aws.set(found(db, "v1"))
 				check(t, "the first read", f.get(db), "miss v1")
@@ -56,7 +56,7 @@ func TestAge(t *testing.T) {
 func TestReplyFrozenOnItsWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		first := f.read(db, false)
 		f.clock.step(time.Hour, 0)
 		f.aws.call(0).answer(found(db, "v1"))
@@ -74,7 +74,7 @@ func TestReplyFrozenOnItsWay(t *testing.T) {
 func TestAgeOfQueuedCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		f.read(db, true)
 		queued := f.read(db, true)
 		f.clock.tick(time.Minute)

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,27 +13,35 @@ import (
 	"larder/secret"
 )
 
-// clock is a Clock whose two readings the test moves apart.
+// clock is a Clock that runs with the time of its bubble, and whose two readings
+// the test moves apart.
 type clock struct {
-	mu  sync.Mutex
-	now cache.Instant
+	start time.Time
+
+	mu         sync.Mutex
+	wall, mono time.Duration // how far they were moved
 }
 
 func (c *clock) Now() cache.Instant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.now
+	ran := time.Since(c.start)
+	return cache.Instant{Wall: time.Unix(1e9, 0).Add(ran + c.wall), Mono: time.Hour + ran + c.mono}
 }
 
+// step moves the readings. No timer runs, as in a freeze.
 func (c *clock) step(wall, mono time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.now.Wall = c.now.Wall.Add(wall)
-	c.now.Mono += mono
+	c.wall += wall
+	c.mono += mono
 }
 
-// tick moves both readings.
-func (c *clock) tick(d time.Duration) { c.step(d, d) }
+// tick lets d pass.
+func (c *clock) tick(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
 
 // aws is a Fetch that the test answers, or that answers at once by reply. It
 // holds the cache to its side of the contract.
@@ -40,6 +49,7 @@ type aws struct {
 	t     *testing.T
 	clock *clock
 	reply func(secret.Key) secret.Result // nil: the test answers
+	takes func(secret.Key) time.Duration // before each reply; nil: no time
 
 	mu      sync.Mutex
 	calls   []*call
@@ -62,6 +72,9 @@ func (a *aws) Fetch(ctx context.Context, keys []secret.Key, deliver func(secret.
 	c := a.begin(ctx, keys, deliver)
 	if a.reply != nil {
 		for _, k := range keys {
+			if a.takes != nil && !pass(ctx, a.takes(k)) {
+				break
+			}
 			c.answer(a.reply(k))
 		}
 	}
@@ -71,6 +84,16 @@ func (a *aws) Fetch(ctx context.Context, keys []secret.Key, deliver func(secret.
 		for _, k := range c.unanswered() {
 			c.answer(failed(k, secret.Canceled))
 		}
+	}
+}
+
+// pass returns whether d has passed before ctx ended.
+func pass(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -159,4 +182,13 @@ func (r replies) set(results ...secret.Result) {
 	for _, result := range results {
 		r[result.Key] = result
 	}
+}
+
+// names returns the ids that a call asked for, in its order.
+func (c *call) names() string {
+	ids := make([]string, len(c.keys))
+	for i, k := range c.keys {
+		ids[i] = k.ID
+	}
+	return strings.Join(ids, " ")
 }

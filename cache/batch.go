@@ -1,8 +1,8 @@
 package cache
 
 import (
-	"cmp"
 	"context"
+	"slices"
 
 	"larder/secret"
 )
@@ -11,9 +11,7 @@ import (
 // once.
 type Batch struct {
 	cache   *Cache
-	call    *call // nil when every key was being fetched already
-	joined  []*flight
-	flights map[secret.Key]*flight // all of them
+	flights map[secret.Key]*flight
 }
 
 // Begin starts to fetch keys in one batch, each once. A read that comes later waits
@@ -22,30 +20,32 @@ type Batch struct {
 func (c *Cache) Begin(keys []secret.Key) *Batch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.beginLocked(keys)
+}
+
+func (c *Cache) beginLocked(keys []secret.Key) *Batch {
 	b := &Batch{cache: c, flights: make(map[secret.Key]*flight, len(keys))}
 	var begin []*flight
 	for _, key := range keys {
 		if b.flights[key] != nil {
 			continue
 		}
-		f := (*flight)(nil)
-		if under := c.flights[key]; under != nil {
-			f = cmp.Or(under.ordinary, under.forced)
-		}
+		f := c.runningLocked(key)
 		if f == nil {
-			f = &flight{key: key, done: make(chan struct{})}
+			f = newFlight(key)
 			begin = append(begin, f)
-		} else {
-			f.readers++ // the batch is one: whose call this is must not cancel it
-			b.joined = append(b.joined, f)
 		}
+		f.batches++
 		b.flights[key] = f
 	}
 	if len(begin) > 0 {
-		b.call = c.launchLocked(begin, false)
+		c.launchLocked(begin, false)
 	}
 	return b
 }
+
+// Len is the number of distinct keys.
+func (b *Batch) Len() int { return len(b.flights) }
 
 // Wait returns the outcomes that are there when all have come or ctx ends. By
 // then no call is under way that no reader waits for.
@@ -60,7 +60,7 @@ func (b *Batch) Wait(ctx context.Context) map[secret.Key]Outcome {
 			outcomes[key] = f.reply.Outcome
 		}
 	}
-	b.release()
+	b.leave()
 	return outcomes
 }
 
@@ -74,49 +74,63 @@ func (b *Batch) Outcome(ctx context.Context, key secret.Key) (Outcome, bool) {
 	b.cache.mu.Lock()
 	f.readers++
 	b.cache.mu.Unlock()
-	if b.cache.wait(ctx, f) != nil {
+	if b.cache.wait(ctx, f, nil) != nil {
 		return Outcome{}, false
 	}
 	return f.reply.Outcome, true
 }
 
-// release ends the loop's ownership of the call, which is cancelled; release
-// returns when it is over. What a reader waits for is asked for again in a call of
-// its own, which the reader owns: it must not keep alive, beyond next, a batch of
-// which nobody else wants the rest.
-func (b *Batch) release() {
-	b.cache.mu.Lock()
-	for _, f := range b.joined {
-		f.readers--
+// leave ends the loop's part in the calls that it has waited for, and those calls
+// with it; it returns when they are over. What a reader waits for is asked for
+// again in a call of its own, which the reader owns: it must not keep alive, beyond
+// next, a batch of which nobody else wants the rest.
+func (b *Batch) leave() {
+	c := b.cache
+	c.mu.Lock()
+	for _, f := range b.flights {
+		f.batches--
 	}
-	if b.call == nil || isDone(b.call.finished) {
-		b.cache.mu.Unlock()
-		return
+	var over []*call
+	for _, f := range b.flights {
+		call := f.call // before a reader takes f out of it
+		if !isDone(f.done) && call != nil && !slices.Contains(over, call) && c.cutLocked(call) {
+			over = append(over, call)
+		}
 	}
+	c.mu.Unlock()
+	for _, call := range over {
+		<-call.finished
+	}
+}
+
+// cutLocked ends a call unless all that it has still to bring is waited for.
+func (c *Cache) cutLocked(call *call) bool {
 	var owned, rest []*flight
-	for _, f := range b.call.flights {
+	for _, f := range call.flights {
 		switch {
-		case isDone(f.done):
-		case f.readers > 0:
+		case f.call != call || isDone(f.done):
+		case f.wanted():
 			owned = append(owned, f)
 		default:
 			rest = append(rest, f)
 		}
 	}
-	if len(rest) == 0 && len(owned) > 0 {
-		b.cache.mu.Unlock()
-		return // the readers own all of it
+	if len(rest) == 0 {
+		return false
 	}
-	b.call.cancel()
-	b.cache.abandonLocked(b.call, rest) // under the lock, so that nobody joins a call that is about to end
+	call.cancel()
+	now := c.config.Clock.Now()
+	for _, f := range rest {
+		if e := c.index[f.key]; e != nil {
+			// No failure, as AWS may just need longer than there was time; but the
+			// next invokes are not held for it, each again.
+			e.cut.fail(now, c.config.Random())
+		}
+	}
+	c.abandonLocked(call, rest) // under the lock, so that nobody joins a call that is about to end
 	for _, f := range owned {
 		f.call = nil
 	}
-	b.cache.mu.Unlock()
-	<-b.call.finished
-	if len(owned) > 0 {
-		b.cache.mu.Lock()
-		b.cache.launchLocked(owned, false)
-		b.cache.mu.Unlock()
-	}
+	call.again = append(call.again, owned...)
+	return true
 }

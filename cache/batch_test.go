@@ -19,10 +19,15 @@ type loading struct {
 
 // load starts a Batch and returns when it waits or has ended.
 func (f *fixture) load(ctx context.Context, keys ...secret.Key) *loading {
+	return load(ctx, f.Begin(keys))
+}
+
+// load waits for a Batch, and returns when it waits or has ended.
+func load(ctx context.Context, batch *cache.Batch) *loading {
 	l := &loading{done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
-		l.outcomes = f.Begin(keys).Wait(ctx)
+		l.outcomes = batch.Wait(ctx)
 	}()
 	synctest.Wait()
 	return l
@@ -74,7 +79,7 @@ func TestBatch(t *testing.T) {
 func TestBatchDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		l := f.load(ctx, a, b)
@@ -99,7 +104,7 @@ func TestBatchDeadline(t *testing.T) {
 func TestBatchContextEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		check(t, "Batch", f.load(ctx, a, b).got(a, b), "nothing nothing")
@@ -110,7 +115,7 @@ func TestBatchContextEnded(t *testing.T) {
 func TestBatchWaitsForItsCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		returned := make(chan struct{})
 		f.aws.reply = func(k secret.Key) secret.Result {
 			<-returned // deaf to its context
@@ -134,7 +139,7 @@ func TestBatchWaitsForItsCalls(t *testing.T) {
 func TestReaderOutlivesBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		l := f.load(ctx, a, b)
 		reader := f.read(b, false)
@@ -156,7 +161,7 @@ func TestReaderOutlivesBatch(t *testing.T) {
 func TestReadersOwnBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		l := f.load(ctx, a, b)
 		reader := f.read(b, false)
@@ -174,7 +179,7 @@ func TestReadersOwnBatch(t *testing.T) {
 func TestBatchesOverlap(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		first := f.load(ctx, a)
 		second := f.load(t.Context(), a)
@@ -190,7 +195,7 @@ func TestBatchesOverlap(t *testing.T) {
 func TestReaderIsAnsweredAndBatchEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		l := f.load(ctx, a, b)
 		reader := f.read(a, false)
@@ -205,7 +210,7 @@ func TestReaderIsAnsweredAndBatchEnds(t *testing.T) {
 func TestBatchJoinsReaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		ordinary, forced := f.read(a, false), f.read(b, true)
 		ctx, cancel := context.WithCancel(t.Context())
 		l := f.load(ctx, a, b)
@@ -250,7 +255,7 @@ func TestClose(t *testing.T) {
 func TestCloseWaitsForItsCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		returned := make(chan struct{})
 		f.aws.reply = func(k secret.Key) secret.Result {
 			<-returned

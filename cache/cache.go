@@ -6,11 +6,13 @@ package cache
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"larder/internal/jitter"
 	"larder/secret"
 )
 
@@ -20,9 +22,18 @@ type Config struct {
 	Fetch secret.Fetch
 	// Clock tells the time; nil means the machine's.
 	Clock Clock
+	// Random returns a number from 0, included, to 1; nil means the machine's
+	// randomness.
+	Random func() float64
+	// Log gets a line when a value can no longer be refreshed, and one when it can
+	// again; nil discards them.
+	Log *slog.Logger
 	// TTL is how long a record of each service is fresh. A service that is not in
 	// the map, or has 0, is not cached.
 	TTL map[secret.Service]time.Duration
+	// MaxStale is how long past its TTL a record may still be served while AWS
+	// fails; 0 means never.
+	MaxStale time.Duration
 	// Entries bounds the number of entries; 0 means that nothing is cached.
 	Entries int
 	// Bytes bounds the sum of the entries' sizes; a record that is larger than the
@@ -31,6 +42,8 @@ type Config struct {
 	// Declared are the keys that the function declares. Their entries are never
 	// evicted; they count towards both bounds, and may exceed them.
 	Declared map[secret.Key]Declaration
+	// Ephemeral keeps nothing at all until Keep is called.
+	Ephemeral bool
 }
 
 // Declaration is what the function says about a key that it declares.
@@ -46,38 +59,63 @@ type Declaration struct {
 // Cache is safe for use by many goroutines. No lock is held while AWS is asked.
 type Cache struct {
 	config Config
-	clock  Clock
 	root   context.Context // of every call; ended by Close
 	stop   context.CancelFunc
 	calls  sync.WaitGroup
 
-	mu      sync.Mutex
-	closed  bool
-	index   map[secret.Key]*entry // every key that leads to an entry
-	recent  *simplelru.LRU[*entry, struct{}]
-	entries int // in the index, pinned ones included
-	bytes   int // their sizes
-	pinned  int // the sizes of the pinned ones
-	flights map[secret.Key]*underWay
-	lastSeq uint64
+	mu        sync.Mutex
+	closed    bool
+	ephemeral bool
+	dueAt     float64               // the share of its TTL after which an entry is due
+	invoked   bool                  // Refresh has been called
+	index     map[secret.Key]*entry // every key that leads to an entry
+	recent    *simplelru.LRU[*entry, struct{}]
+	entries   int // in the index, pinned ones included
+	bytes     int // their sizes
+	pinned    int // the sizes of the pinned ones
+	flights   map[secret.Key]*underWay
+	lastSeq   uint64
+	left      map[secret.Key]uint64 // by what call a key was known that is not in the index any more
+	failures  map[secret.Key]failure
+	forced    map[secret.Key]Instant // when the latest forced calls began
+	notices   []func()               // log lines that wait for mu to be free
 }
 
 // New returns an empty cache. Close must be called when it is no longer needed.
 func New(config Config) *Cache {
-	clock := config.Clock
-	if clock == nil {
-		clock = SystemClock()
+	if config.Clock == nil {
+		config.Clock = SystemClock()
+	}
+	if config.Random == nil {
+		config.Random = func() float64 { return jitter.Between(0, 1) }
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
 	}
 	root, stop := context.WithCancel(context.Background())
-	return &Cache{
-		config:  config,
-		clock:   clock,
-		root:    root,
-		stop:    stop,
-		index:   make(map[secret.Key]*entry),
-		recent:  newRecent(),
-		flights: make(map[secret.Key]*underWay),
+	c := &Cache{
+		config:    config,
+		root:      root,
+		stop:      stop,
+		ephemeral: config.Ephemeral,
+		index:     make(map[secret.Key]*entry),
+		recent:    newRecent(),
+		flights:   make(map[secret.Key]*underWay),
+		left:      make(map[secret.Key]uint64),
+		failures:  make(map[secret.Key]failure),
+		forced:    make(map[secret.Key]Instant),
 	}
+	c.drawLocked()
+	return c
+}
+
+// Keep ends Config.Ephemeral. What was drawn at random is drawn anew: the process
+// may be one of many that were restored from one snapshot.
+func (c *Cache) Keep() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ephemeral = false
+	c.drawLocked()
 }
 
 // How tells where an answer came from.
@@ -85,12 +123,13 @@ type How uint8
 
 // The ways to an answer.
 const (
-	Hit  How = iota + 1 // from memory
-	Wait                // from a call that was already under way
-	Miss                // from a call that this read started
+	Hit   How = iota + 1 // from memory
+	Wait                 // from a call that was already under way
+	Miss                 // from a call that this read started
+	Stale                // from memory, past its TTL, because AWS fails or takes long
 )
 
-// String returns hit, wait or miss.
+// String returns hit, wait, miss or stale.
 func (h How) String() string {
 	switch h {
 	case Hit:
@@ -99,6 +138,8 @@ func (h How) String() string {
 		return "wait"
 	case Miss:
 		return "miss"
+	case Stale:
+		return "stale"
 	}
 	return "none"
 }
@@ -114,28 +155,50 @@ type Answer struct {
 }
 
 // Get returns what key names: from memory while that is fresh, else from a call
-// to AWS, of which there is at most one for a key however many ask. With force it
-// is answered by a call that began after Get did.
+// to AWS, of which there is at most one for a key however many ask. While AWS
+// fails or takes long, the old value is served for Config.MaxStale.
+//
+// With force it is answered by a call that began after Get did, or by that call's
+// failure: never by an older value.
 //
 // A call is detached from the reader that started it: ctx ends the wait, not the
 // call. The error is a *secret.Error, or ctx's.
 func (c *Cache) Get(ctx context.Context, key secret.Key, force bool) (Answer, error) {
 	c.mu.Lock()
-	if !force {
-		if e, age := c.freshLocked(key); e != nil {
-			outcome := e.Outcome
-			c.mu.Unlock()
-			return outcome.answer(age, Hit)
+	if force {
+		f, how := c.joinForcedLocked(key)
+		c.mu.Unlock()
+		if err := c.wait(ctx, f, nil); err != nil {
+			return Answer{How: how}, err
 		}
+		return c.answer(f.reply, how)
 	}
-	f, how := c.joinLocked(key, force)
+	if answer, err, ok := c.recallLocked(key); ok {
+		c.mu.Unlock()
+		return answer, err
+	}
+	f, how := c.joinLocked(key)
+	patience := c.patienceLocked(key, f)
 	c.mu.Unlock()
-
-	if err := c.wait(ctx, f); err != nil {
-		return Answer{How: how}, err
+	if patience != nil {
+		defer patience.Stop()
 	}
-	age, _ := age(f.reply.sent, c.clock.Now())
-	return f.reply.answer(age, how)
+
+	switch err := c.wait(ctx, f, patience); {
+	case err == errImpatient:
+		return c.instead(ctx, key, nil, how)
+	case err != nil:
+		return Answer{How: how}, err
+	case f.reply.Err != nil:
+		return c.instead(ctx, key, f.reply.Err, how)
+	}
+	return c.answer(f.reply, how)
+}
+
+// answer is what a call has brought.
+func (c *Cache) answer(r reply, how How) (Answer, error) {
+	age, _ := age(r.sent, c.config.Clock.Now())
+	return r.answer(age, how)
 }
 
 // Outcome is what a call brought for one key: exactly one of the two.
@@ -167,11 +230,15 @@ func (c *Cache) Close() {
 	c.stop()
 	c.mu.Lock()
 	c.closed = true
+	for key := range c.flights {
+		c.launchQueuedLocked(key) // to its end: nothing else would come
+	}
 	c.mu.Unlock()
 	c.calls.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.index)
+	clear(c.failures)
 	c.recent = newRecent()
 	c.entries, c.bytes, c.pinned = 0, 0, 0
 }

@@ -18,7 +18,7 @@ var db = name("prod/db")
 func TestHitWaitMiss(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		first, second := f.read(db, false), f.read(db, false)
 		check(t, "first read", first.got(), "waiting")
 		f.clock.tick(time.Second)
@@ -39,7 +39,7 @@ func TestStorm(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const readers, names = 200, 50
-		f := start(t, nil)
+		f := start(t)
 		var mu sync.Mutex
 		how := make(map[cache.How]int)
 		var all sync.WaitGroup
@@ -72,7 +72,7 @@ func TestStorm(t *testing.T) {
 func TestContextEndsTheWaitNotTheCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		first, second := f.read(db, false), f.read(db, false)
 		first.leave()
 		check(t, "the one that left", first.got(), "miss context canceled")
@@ -95,7 +95,7 @@ func TestContextEndsTheWaitNotTheCall(t *testing.T) {
 func TestBatchDeliversOneByOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		fast, slow := name("fast"), name("slow")
 		loaded := f.load(t.Context(), fast, slow)
 		early, late := f.read(fast, false), f.read(slow, false)
@@ -113,7 +113,7 @@ func TestBatchDeliversOneByOne(t *testing.T) {
 func TestFetchLeavesKeyOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		r := f.read(db, false)
 		close(f.aws.call(0).end)
 		check(t, "a read that was left out", r.got(), "miss Canceled")
@@ -124,32 +124,6 @@ func TestFetchLeavesKeyOut(t *testing.T) {
 		f.aws.call(1).deliver(found(name("other"), "v2"))
 		check(t, "the key that was answered twice", f.get(db), "hit v1")
 	})
-}
-
-func TestFailuresAreNotKept(t *testing.T) {
-	t.Parallel()
-	for class := secret.BadReference; class <= secret.Canceled; class++ {
-		t.Run(class.String(), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				f := start(t, declare(db))
-				aws := f.instant()
-				aws.set(failed(db, class))
-				check(t, "a read", f.get(db), "miss "+class.String())
-				check(t, "another read", f.get(db), "miss "+class.String())
-				aws.set(found(db, "v1"))
-				check(t, "a read when AWS is well again", f.get(db), "miss v1")
-
-				aws.set(failed(db, class))
-				check(t, "a forced read", f.force(db), "miss "+class.String())
-				want := "hit v1"
-				if class == secret.NotFound {
-					want = "miss NotFound"
-				}
-				check(t, "a read of what was there", f.get(db), want)
-			})
-		})
-	}
 }
 
 func TestOptionalAbsence(t *testing.T) {
@@ -175,7 +149,9 @@ func TestOptionalAbsence(t *testing.T) {
 		check(t, "a read", f.get(db), "hit NotFound")
 		// That the name is gone is kept because it may be absent. The ARN may not.
 		check(t, "a read by ARN", f.get(byARN), "miss NotFound")
+		f.clock.tick(time.Second)
 		check(t, "another read by ARN", f.get(byARN), "miss NotFound")
+		check(t, "a read", f.get(db), "hit NotFound")
 	})
 }
 

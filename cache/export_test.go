@@ -80,6 +80,30 @@ func (c *Cache) Same(a, b secret.Key) bool {
 	return a == b || e != nil && e == c.index[b]
 }
 
+// Has reports whether key leads to an entry.
+func (c *Cache) Has(key secret.Key) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.index[key] != nil
+}
+
+// Locked reports whether somebody holds the lock.
+func (c *Cache) Locked() bool {
+	free := c.mu.TryLock()
+	if free {
+		c.mu.Unlock()
+	}
+	return !free
+}
+
+// Remembered returns of how many keys a failure is remembered, and of how many
+// when they were last asked for by force.
+func (c *Cache) Remembered() (failed, forced int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.failures), len(c.forced)
+}
+
 // PinnedBytes is the first half of Pinned.
 func (c *Cache) PinnedBytes() int {
 	size, _ := c.Pinned()

@@ -2,8 +2,11 @@ package cache_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,9 +33,11 @@ func must(key secret.Key, err error) secret.Key {
 	return key
 }
 
+const text = "0123456789" // of every value that is not sized
+
 // found is AWS's answer for key: its version, and the keys that mean the same.
 func found(key secret.Key, version string, same ...secret.Key) secret.Result {
-	r := &secret.Record{Service: key.Service, Version: version, Value: secret.NewValue([]byte("0123456789"))}
+	r := &secret.Record{Service: key.Service, Version: version, Value: secret.NewValue([]byte(text))}
 	return secret.Result{Key: key, Record: r, Same: same}
 }
 
@@ -50,25 +55,30 @@ func failed(key secret.Key, class secret.Class) secret.Result {
 // fixture is a cache with the world around it.
 type fixture struct {
 	*cache.Cache
-	t     *testing.T
-	clock *clock
-	aws   *aws
+	t      *testing.T
+	clock  *clock
+	aws    *aws
+	random float64 // what Config.Random returns
+	log    strings.Builder
 }
 
-// start makes a cache with a TTL of 5 minutes and room for everything, changed
-// by config, which may be nil. It must be called in a bubble, which fails the
-// test if Close leaves a goroutine behind.
-func start(t *testing.T, config func(*cache.Config)) *fixture {
-	clock := &clock{now: cache.Instant{Wall: time.Unix(1e9, 0), Mono: time.Hour}}
-	f := &fixture{t: t, clock: clock, aws: &aws{t: t, clock: clock, running: make(map[secret.Key]int)}}
+// start makes a cache with a TTL of 5 minutes, room for everything, and nothing
+// served past its TTL, changed by configs. Entries are due from half way between
+// 70 and 85 % on. It must be called in a bubble, which fails the test if Close
+// leaves a goroutine behind.
+func start(t *testing.T, configs ...func(*cache.Config)) *fixture {
+	clock := &clock{start: time.Now()}
+	f := &fixture{t: t, clock: clock, random: 0.5, aws: &aws{t: t, clock: clock, running: make(map[secret.Key]int)}}
 	c := cache.Config{
 		Fetch:   f.aws.Fetch,
 		Clock:   clock,
+		Random:  func() float64 { return f.random },
+		Log:     slog.New(slog.NewJSONHandler(&f.log, nil)),
 		TTL:     map[secret.Service]time.Duration{secret.SecretsManager: ttl, secret.ParameterStore: ttl},
 		Entries: 1000,
 		Bytes:   1 << 20,
 	}
-	if config != nil {
+	for _, config := range configs {
 		config(&c)
 	}
 	f.Cache = cache.New(c)
@@ -77,11 +87,20 @@ func start(t *testing.T, config func(*cache.Config)) *fixture {
 		if !f.Idle() {
 			t.Error("after Close flights are left")
 		}
+		if strings.Contains(f.log.String(), text) {
+			t.Error("a value is in the log")
+		}
 	})
 	return f
 }
 
-const ttl = 5 * time.Minute
+const (
+	ttl      = 5 * time.Minute
+	maxStale = time.Hour
+)
+
+// bounded lets a cache serve what is past its TTL for maxStale.
+func bounded(c *cache.Config) { c.MaxStale = maxStale }
 
 // declare returns a config func that declares keys without options.
 func declare(keys ...secret.Key) func(*cache.Config) {
@@ -128,8 +147,27 @@ func (r *read) got() string {
 // get reads and returns how that ended.
 func (f *fixture) get(key secret.Key) string { return f.read(key, false).got() }
 
-// force is get with force.
-func (f *fixture) force(key secret.Key) string { return f.read(key, true).got() }
+// force is get with force. It lets pass what a forced read has to wait.
+func (f *fixture) force(key secret.Key) string {
+	r := f.read(key, true)
+	<-r.done
+	return r.got()
+}
+
+// logged returns what was logged: "WARN secretsmanager://prod/db" for each line.
+func (f *fixture) logged() string {
+	f.t.Helper()
+	synctest.Wait()
+	var lines []string
+	for log := json.NewDecoder(strings.NewReader(f.log.String())); log.More(); {
+		var line struct{ Level, Ref string }
+		if err := log.Decode(&line); err != nil {
+			f.t.Fatal(err)
+		}
+		lines = append(lines, line.Level+" "+line.Ref)
+	}
+	return strings.Join(lines, ", ")
+}
 
 // say puts an answer in words, without its value.
 func say(a cache.Answer, err error) string {

@@ -1,7 +1,10 @@
 package cache
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"time"
 
 	"larder/secret"
 )
@@ -10,8 +13,10 @@ import (
 type call struct {
 	seq      uint64  // calls are numbered in the order in which they began
 	sent     Instant // when it began
+	force    bool
 	cancel   context.CancelFunc
 	flights  []*flight
+	again    []*flight     // what a call of their own must ask for when this one is over
 	finished chan struct{} // closed when Fetch has returned and all is settled
 }
 
@@ -22,11 +27,15 @@ type flight struct {
 	// Guarded by Cache.mu.
 	call    *call // nil while queued, or taken from one call and not yet given to another
 	readers int   // that wait
+	batches int   // that wait, on behalf of the extension's loop
+	again   bool  // it stood still in a freeze, and was asked for once more
 	newer   reply // what a later call has brought meanwhile
 
 	done  chan struct{}
 	reply reply // there once done is closed
 }
+
+func newFlight(key secret.Key) *flight { return &flight{key: key, done: make(chan struct{})} }
 
 // reply is what a call brought for one key.
 type reply struct {
@@ -40,66 +49,70 @@ type reply struct {
 type underWay struct {
 	ordinary *flight
 	forced   *flight
-	queued   *flight // starts when forced has ended
+	queued   *flight // a forced one that begins as soon as it may, see launchQueuedLocked
 }
 
-// joinLocked returns the flight that answers a read that begins now.
-func (c *Cache) joinLocked(key secret.Key, force bool) (*flight, How) {
+// runningLocked returns the flight under way that answers an ordinary read, or nil.
+func (c *Cache) runningLocked(key secret.Key) *flight {
 	under := c.flights[key]
-	var f *flight
-	how := Wait
-	switch {
-	case under != nil && !force && under.ordinary != nil:
-		f = under.ordinary
-	case under != nil && !force && under.forced != nil:
-		f = under.forced
-	case under != nil && force && under.queued != nil:
-		f = under.queued
-	case under != nil && force && under.forced != nil:
-		// The one that runs began before this read asked, so it does not do.
-		f = &flight{key: key, done: make(chan struct{})}
-		under.queued = f
-		how = Miss
-	default:
-		f = &flight{key: key, done: make(chan struct{})}
-		c.launchLocked([]*flight{f}, force)
-		how = Miss
+	if under == nil {
+		return nil
+	}
+	return cmp.Or(under.ordinary, under.forced)
+}
+
+// joinLocked returns the flight that answers an ordinary read.
+func (c *Cache) joinLocked(key secret.Key) (*flight, How) {
+	f, how := c.runningLocked(key), Wait
+	if f == nil {
+		f, how = c.launchDueLocked(key), Miss
 	}
 	f.readers++
 	return f, how
 }
 
-// wait returns when the flight is done, or why ctx has ended: then the reader, which
-// was counted, has left.
-func (c *Cache) wait(ctx context.Context, f *flight) error {
+// errImpatient is why a reader does not wait any longer: it can be served a stale
+// value.
+var errImpatient = errors.New("the reader can be served otherwise")
+
+// wait returns when the flight is done, or why the reader, which was counted, has
+// left: ctx has ended, or patience, unless it is nil.
+func (c *Cache) wait(ctx context.Context, f *flight, patience *time.Timer) error {
+	var over <-chan time.Time
+	if patience != nil {
+		over = patience.C
+	}
+	err := errImpatient
 	select {
 	case <-f.done:
 		return nil
 	case <-ctx.Done():
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		f.readers--
-		return ctx.Err()
+		err = ctx.Err()
+	case <-over:
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f.readers--
+	return err
 }
 
 // launchLocked runs one Fetch for flights that have no call yet.
 func (c *Cache) launchLocked(fs []*flight, force bool) *call {
 	c.lastSeq++
 	ctx, cancel := context.WithCancel(c.root)
-	call := &call{seq: c.lastSeq, sent: c.clock.Now(), cancel: cancel, flights: fs, finished: make(chan struct{})}
+	call := &call{
+		seq: c.lastSeq, sent: c.config.Clock.Now(), force: force,
+		cancel: cancel, flights: fs, finished: make(chan struct{}),
+	}
 	byKey := make(map[secret.Key]*flight, len(fs))
 	keys := make([]secret.Key, len(fs))
 	for i, f := range fs {
 		f.call = call
 		byKey[f.key], keys[i] = f, f.key
-		under := c.flights[f.key]
-		if under == nil {
-			under = &underWay{}
-			c.flights[f.key] = under
-		}
+		under := c.underLocked(f.key)
 		if force {
 			under.forced = f
+			c.forcedLocked(f.key, call.sent)
 		} else {
 			under.ordinary = f
 		}
@@ -115,15 +128,46 @@ func (c *Cache) launchLocked(fs []*flight, force bool) *call {
 		defer close(call.finished)
 		c.config.Fetch(ctx, keys, func(r secret.Result) {
 			c.mu.Lock()
-			defer c.mu.Unlock()
+			defer c.unlock()
 			c.settleLocked(call, byKey[r.Key], r)
 		})
 		c.mu.Lock()
-		defer c.mu.Unlock()
+		defer c.unlock()
 		c.abandonLocked(call, fs) // what Fetch left out must not hang its readers
+		c.relaunchLocked(call)
 	})
 	return call
 }
+
+// underLocked returns what is under way for key, to be added to.
+func (c *Cache) underLocked(key secret.Key) *underWay {
+	under := c.flights[key]
+	if under == nil {
+		under = &underWay{}
+		c.flights[key] = under
+	}
+	return under
+}
+
+// relaunchLocked gives a call to those flights that the one that has ended could
+// not serve, and that somebody still waits for.
+func (c *Cache) relaunchLocked(ended *call) {
+	var wanted []*flight
+	for _, f := range ended.again {
+		f.call = ended
+		if f.wanted() {
+			wanted = append(wanted, f)
+		} else {
+			c.abandonLocked(ended, []*flight{f})
+		}
+	}
+	if len(wanted) > 0 {
+		c.launchLocked(wanted, ended.force)
+	}
+}
+
+// wanted reports whether anybody waits for f.
+func (f *flight) wanted() bool { return f.readers+f.batches > 0 }
 
 // abandonLocked settles those flights of a call that will bring nothing.
 func (c *Cache) abandonLocked(call *call, fs []*flight) {
@@ -142,9 +186,29 @@ func (c *Cache) settleLocked(call *call, f *flight, r secret.Result) {
 	if f == nil || f.call != call || isDone(f.done) {
 		return
 	}
+	if c.frozenLocked(f, r) && f.readers > 0 && !f.again && !c.closed {
+		// Asked for once more when the call has ended, on connections that are new.
+		f.call, f.again = nil, true
+		call.again = append(call.again, f)
+		return
+	}
 	f.reply = c.applyLocked(f, r)
 	close(f.done)
 	c.landLocked(f)
+}
+
+// frozenLocked reports whether a result is worth nothing because the sandbox stood
+// still while AWS was asked: the call failed of it, or its answer has grown old on
+// the way.
+func (c *Cache) frozenLocked(f *flight, r secret.Result) bool {
+	switch {
+	case !r.Frozen:
+		return false
+	case r.Err != nil:
+		return r.Err.Class.Transient() && r.Err.Class != secret.Canceled
+	}
+	age, known := age(f.call.sent, c.config.Clock.Now())
+	return !known || age >= c.ttl([]secret.Key{f.key})
 }
 
 // supersedeLocked gives every older flight that is under way for keys the reply
@@ -173,13 +237,13 @@ func (c *Cache) landLocked(f *flight) {
 	}
 	if under.forced == f {
 		under.forced = nil
-		if next := under.queued; next != nil {
-			under.queued = nil
-			c.launchLocked([]*flight{next}, true)
-		}
+		c.launchQueuedLocked(f.key)
 	}
 	if *under == (underWay{}) {
 		delete(c.flights, f.key)
+	}
+	if len(c.flights) == 0 {
+		clear(c.left)
 	}
 }
 

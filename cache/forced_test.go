@@ -14,7 +14,7 @@ import (
 func TestForced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		ordinary := f.read(db, false)
 		running := f.read(db, true)
 		check(t, "calls of an ordinary and a forced read", f.aws.count(), 2)
@@ -27,11 +27,16 @@ func TestForced(t *testing.T) {
 
 		f.aws.call(1).answer(found(db, "v2"))
 		check(t, "the first forced read", running.got(), "miss v2")
-		check(t, "calls when it has ended", f.aws.count(), 3)
+		f.clock.tick(time.Second - 1)
+		check(t, "calls within a second of the first forced one", f.aws.count(), 2)
+		f.clock.tick(1)
+		check(t, "calls a second after the first forced one", f.aws.count(), 3)
 		check(t, "a queued forced read", queued[0].got(), "waiting")
 		check(t, "an ordinary read", f.get(db), "hit v2")
 
 		late := f.read(db, true) // the queued one has begun before this asks
+		f.clock.tick(2 * time.Second)
+		check(t, "calls while it runs", f.aws.count(), 3)
 		f.aws.call(2).answer(found(db, "v3"))
 		for i, r := range queued {
 			want := "wait v3"
@@ -56,7 +61,7 @@ func TestForced(t *testing.T) {
 func TestOrdinaryJoinsForced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		f.read(db, true)
 		joined := f.read(db, false)
 		f.aws.call(0).answer(found(db, "v1"))
@@ -70,7 +75,7 @@ func TestOrdinaryJoinsForced(t *testing.T) {
 func TestForcedFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		r := f.read(db, false)
 		f.aws.call(0).answer(found(db, "v1"))
 		check(t, "a read", r.got(), "miss v1")
@@ -79,6 +84,7 @@ func TestForcedFailure(t *testing.T) {
 		f.aws.call(1).answer(failed(db, secret.Timeout))
 		check(t, "the forced read", forced.got(), "miss Timeout")
 		check(t, "an ordinary read", f.get(db), "hit v1")
+		f.clock.tick(time.Second)
 		f.aws.call(2).answer(found(db, "v2"))
 		check(t, "the queued read", queued.got(), "miss v2")
 	})
@@ -88,12 +94,13 @@ func TestForcedFailure(t *testing.T) {
 func TestQueuedReaderLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, nil)
+		f := start(t)
 		f.read(db, true)
 		queued := f.read(db, true)
 		queued.leave()
 		check(t, "the queued read", queued.got(), "miss context canceled")
 		f.aws.call(0).answer(found(db, "v1"))
+		f.clock.tick(time.Second)
 		f.aws.call(1).answer(found(db, "v2"))
 		check(t, "a read", f.get(db), "hit v2")
 		check(t, "Idle", f.Idle(), true)
@@ -133,7 +140,7 @@ func TestOlderOutcome(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				f := start(t, nil)
+				f := start(t)
 				n := 0
 				if tt.before {
 					f.read(db, false)
@@ -152,6 +159,10 @@ func TestOlderOutcome(t *testing.T) {
 				f.aws.call(n).answer(tt.older)
 				check(t, "the reader of the older call", reader.got(), tt.want)
 				check(t, "its age", reader.answer.Age, tt.age)
+				if tt.older.Err != nil {
+					check(t, "log", f.logged(), "")
+				}
+				f.ForgetFailures()
 				f.aws.reply = replies{db: found(db, "now")}.reply
 				check(t, "a read", f.get(db), tt.kept)
 				if err := f.Check(); err != nil {

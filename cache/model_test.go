@@ -1,278 +1,280 @@
 package cache_test
 
 import (
-	"fmt"
-	"math/rand/v2"
-	"slices"
-	"testing"
-	"testing/synctest"
+	"maps"
+	"strings"
 	"time"
 
 	"larder/cache"
 	"larder/secret"
 )
 
-// world is an AWS whose secrets change at random. A secret that is deleted and
-// made anew gets another of its ARNs.
-type world struct {
-	rand    *rand.Rand
-	secrets []made
-	serial  int
-}
-
-// made is one secret of a world.
-type made struct {
-	name  secret.Key
-	arns  []secret.Key
-	arn   int    // the present one
-	state string // its version, or "" if there is none
-	size  int
-	fails bool
-}
-
-func newWorld(seed uint64, names int) *world {
-	w := &world{rand: rand.New(rand.NewPCG(seed, 0))}
-	for i := range names {
-		m := made{name: name(fmt.Sprint("n", i)), state: "v0", size: 10}
-		for j := range 3 {
-			m.arns = append(m.arns, arn(account, region, fmt.Sprintf("n%d-AbCde%d", i, j)))
-		}
-		w.secrets = append(w.secrets, m)
-	}
-	return w
-}
-
-// anyKey returns a name, twice as often as an ARN.
-func (w *world) anyKey() secret.Key {
-	m := w.secrets[w.rand.IntN(len(w.secrets))]
-	if w.rand.IntN(3) > 0 {
-		return m.name
-	}
-	return m.arns[w.rand.IntN(len(m.arns))]
-}
-
-// change does one thing to one secret.
-func (w *world) change() {
-	m := &w.secrets[w.rand.IntN(len(w.secrets))]
-	w.serial++
-	switch w.rand.IntN(8) {
-	case 0:
-		m.state = ""
-	case 1:
-		m.fails = !m.fails
-	case 3, 4:
-		if m.state == "" {
-			m.arn = (m.arn + 1) % len(m.arns)
-		}
-		m.state, m.size, m.fails = fmt.Sprint("v", w.serial), 10, false
-	default:
-		if m.state != "" {
-			m.state, m.size = fmt.Sprint("v", w.serial), w.rand.IntN(60)
-		}
-	}
-}
-
-// reply is what AWS says at present.
-func (w *world) reply(key secret.Key) secret.Result {
-	for _, m := range w.secrets {
-		byARN := m.arns[m.arn]
-		switch {
-		case key != m.name && !slices.Contains(m.arns, key):
-			continue
-		case m.fails:
-			return failed(key, secret.Unavailable)
-		case m.state == "" || key != m.name && key != byARN:
-			return failed(key, secret.NotFound)
-		}
-		r := sized(key, m.state, m.size)
-		if key != byARN {
-			r.Same = []secret.Key{byARN}
-		}
-		r.Record.Name, r.Record.ARN = m.name.ID, byARN.ID
-		return r
-	}
-	panic("a key of no secret")
-}
-
-// jump moves the clock by one of the steps that a sandbox may see.
-func (w *world) jump(c *clock) {
-	d := time.Duration(w.rand.IntN(100)) * time.Second
-	switch w.rand.IntN(10) {
-	case 0:
-		c.step(d, 0)
-	case 1:
-		c.step(0, d)
-	case 2:
-		c.step(-d/10, 0)
-	default:
-		c.tick(d / 10)
-	}
-}
-
-func (w *world) declare(c *cache.Config) {
-	s := w.secrets
-	c.Declared = map[secret.Key]cache.Declaration{
-		s[0].name:    {},
-		s[1].name:    {Optional: true, TTL: time.Minute, HasTTL: true},
-		s[2].arns[0]: {TTL: 30 * time.Second, HasTTL: true},
-		s[2].name:    {TTL: time.Hour, HasTTL: true},
-		s[3].arns[1]: {HasTTL: true},
-		s[4].name:    {Optional: true},
-	}
-}
-
 // model says what a cache with one reader does, in the plainest way: items in the
-// order of their use, and every sum computed anew.
+// order of their use, every sum computed anew, and one thing after the other.
 type model struct {
-	config cache.Config
-	items  []*item
+	*world
+	config  cache.Config
+	random  float64 // what Config.Random returns at present
+	dueAt   float64
+	now     cache.Instant
+	invoked bool
+	items   []*item
+	failed  map[secret.Key]lapse
+	forced  map[secret.Key]cache.Instant
+	reader  *reader       // while there is one
+	freeze  time.Duration // in which the next reply stands still; 0 for none
+
+	calls []string       // what AWS was asked for, in the words of call.names
+	log   []string       // in the words of fixture.logged
+	seen  map[string]int // how often what is rare has happened
 }
 
+// item is an entry.
 type item struct {
-	keys  []secret.Key
-	words string
-	size  int
-	sent  cache.Instant
+	keys    []secret.Key
+	words   string
+	size    int
+	sent    cache.Instant
+	reader  secret.Key
+	failing pause
+	cut     pause
+	denied  *cache.Instant
 }
 
-// read returns how a read ends while AWS says r.
-func (m *model) read(key secret.Key, force bool, now cache.Instant, r secret.Result) string {
-	it := m.find(key)
-	if it != nil && !force && m.fresh(it, now) {
-		m.use(it)
-		return "hit " + it.words
+// lapse is a failure that is remembered.
+type lapse struct {
+	class secret.Class
+	at    cache.Instant
+}
+
+// pause is a back-off.
+type pause struct {
+	times int
+	since cache.Instant
+	wait  time.Duration
+}
+
+// reader is one who waits.
+type reader struct {
+	key      secret.Key
+	how      string
+	force    bool
+	patience time.Duration // what is left of it; negative: for ever
+	words    string        // the answer, when there is one
+	age      time.Duration
+}
+
+func add(i cache.Instant, wall, mono time.Duration) cache.Instant {
+	return cache.Instant{Wall: i.Wall.Add(wall), Mono: i.Mono + mono}
+}
+
+func ageOf(since, now cache.Instant) time.Duration {
+	return max(now.Wall.Sub(since.Wall), now.Mono-since.Mono)
+}
+
+// over reports whether d has passed, or the wall clock was set back since.
+func over(since, now cache.Instant, d time.Duration) bool {
+	return ageOf(since, now) >= d || now.Wall.Sub(since.Wall) < -time.Second
+}
+
+func (p pause) over(now cache.Instant) bool { return p.times == 0 || over(p.since, now, p.wait) }
+
+func (m *model) pause(p *pause) {
+	bound := 30 * time.Second
+	if p.times < 5 {
+		bound = time.Second << p.times
 	}
-	next := &item{keys: []secret.Key{key}, sent: now}
+	*p = pause{p.times + 1, m.now, time.Duration(m.random * float64(bound))}
+}
+
+// worth returns fresh, due, stale or old for what is not served.
+func (m *model) worth(it *item) string {
 	switch {
-	case r.Err == nil:
-		next.words, next.size = r.Record.Version, r.Record.Size()
-		if len(r.Same) > 0 {
-			it = m.find(r.Same[0])
+	case it == nil:
+		return "old"
+	case over(it.sent, m.now, m.ttl(it.keys)):
+		if m.config.MaxStale == 0 || ageOf(it.sent, m.now) >= m.ttl(it.keys)+m.config.MaxStale {
+			return "old"
 		}
-		if it != nil {
-			next.keys = append(next.keys, it.keys...)
-		}
-		next.keys = append(next.keys, r.Same...)
-	case r.Err.Class == secret.NotFound:
-		next.words = "NotFound"
-		if it != nil {
-			m.drop(it.keys)
-		}
+		return "stale"
+	case float64(ageOf(it.sent, m.now)) >= m.dueAt*float64(m.ttl(it.keys)):
+		return "due"
+	}
+	return "fresh"
+}
+
+// read returns what a read ends with, and the age of that.
+func (m *model) read(key secret.Key) (string, time.Duration) {
+	m.reader = &reader{key: key, how: "miss ", patience: -1}
+	it := m.find(key)
+	if it != nil {
+		it.reader = key
+		m.use(it)
+	}
+	worth, keys := m.worth(it), []secret.Key{key}
+	switch {
+	case worth == "fresh" || worth == "due":
+		m.tell("hit "+it.words, it.sent)
+	case worth == "stale" && !it.failing.over(m.now):
+		m.tell("stale "+it.words, it.sent)
+	case worth == "old" && m.remembers(key):
+		m.seen["remembered"]++
+		m.reader.how = "hit "
+		m.refuse(m.failed[key].class)
 	default:
-		return "miss " + r.Err.Class.String()
-	}
-	m.drop(next.keys)
-	if r.Err == nil || m.config.Declared[key].Optional {
-		m.keep(next)
-	}
-	return "miss " + next.words
-}
-
-func (m *model) find(key secret.Key) *item {
-	for _, it := range m.items {
-		if slices.Contains(it.keys, key) {
-			return it
+		if worth == "stale" {
+			m.reader.patience = 500 * time.Millisecond
 		}
-	}
-	return nil
-}
-
-func (m *model) use(it *item) {
-	m.items = append(slices.DeleteFunc(m.items, func(i *item) bool { return i == it }), it)
-}
-
-// drop takes keys from the items that have them, and items without keys away.
-func (m *model) drop(keys []secret.Key) {
-	for _, it := range slices.Clone(m.items) {
-		was := m.pinned(it)
-		it.keys = slices.DeleteFunc(it.keys, func(k secret.Key) bool { return slices.Contains(keys, k) })
-		if was && !m.pinned(it) {
-			m.use(it) // begins as the one used last
+		if it != nil && m.pinned(it) {
+			keys = append(keys, m.due(it)...)
+			m.seen["batch of a reader"] += len(keys) - 1
 		}
+		m.call(keys, -1)
 	}
-	m.items = slices.DeleteFunc(m.items, func(it *item) bool { return len(it.keys) == 0 })
+	return m.reader.words, m.reader.age
 }
 
-func (m *model) keep(it *item) {
-	if m.ttl(it) > 0 && (m.pinned(it) || it.size <= m.config.Bytes) {
-		m.items = append(m.items, it)
+// force is read with force.
+func (m *model) force(key secret.Key) (string, time.Duration) {
+	if latest, ok := m.forced[key]; ok && !over(latest, m.now, time.Second) {
+		m.seen["forced, and limited"]++
+		m.pass(time.Second - ageOf(latest, m.now))
 	}
-	for {
-		bytes := 0
-		for _, it := range m.items {
-			bytes += it.size
+	m.forces(key)
+	m.reader = &reader{key: key, how: "miss ", force: true, patience: -1}
+	m.call([]secret.Key{key}, -1)
+	return m.reader.words, m.reader.age
+}
+
+func (m *model) forces(key secret.Key) {
+	maps.DeleteFunc(m.forced, func(_ secret.Key, at cache.Instant) bool { return over(at, m.now, time.Second) })
+	m.forced[key] = m.now
+}
+
+// refresh is Refresh and the Wait for it, which ends after budget unless that is
+// negative.
+func (m *model) refresh(budget time.Duration) {
+	m.reader = nil
+	keys := m.due(nil)
+	m.invoked = true
+	if len(keys) > 0 {
+		m.seen["refreshed"]++
+		m.call(keys, budget)
+	}
+}
+
+// call asks AWS for keys, of which the reader waits for the first.
+func (m *model) call(keys []secret.Key, budget time.Duration) {
+	m.calls = append(m.calls, (&call{keys: keys}).names())
+	sent, again := m.now, false
+	for i, key := range keys {
+		takes := m.takes(key)
+		if budget >= 0 && takes > budget {
+			m.pass(budget)
+			m.cut(keys[i:])
+			break
 		}
-		i := slices.IndexFunc(m.items, func(it *item) bool { return !m.pinned(it) })
-		if i < 0 || len(m.items) <= m.config.Entries && bytes <= m.config.Bytes {
-			return
+		if budget >= 0 {
+			budget -= takes
 		}
-		m.items = slices.Delete(m.items, i, i+1)
-	}
-}
-
-func (m *model) pinned(it *item) bool {
-	return slices.ContainsFunc(it.keys, func(k secret.Key) bool { _, ok := m.config.Declared[k]; return ok })
-}
-
-func (m *model) ttl(it *item) time.Duration {
-	least := time.Duration(-1)
-	for _, k := range it.keys {
-		if d := m.config.Declared[k]; d.HasTTL && (least < 0 || d.TTL < least) {
-			least = d.TTL
-		}
-	}
-	if least < 0 {
-		least = m.config.TTL[it.keys[0].Service]
-	}
-	return least
-}
-
-func (m *model) fresh(it *item, now cache.Instant) bool {
-	wall, mono := now.Wall.Sub(it.sent.Wall), now.Mono-it.sent.Mono
-	return wall >= -time.Second && wall < m.ttl(it) && mono < m.ttl(it)
-}
-
-// A random walk of one reader agrees with the model in every answer.
-func TestModel(t *testing.T) {
-	t.Parallel()
-	for seed := range uint64(6) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { walkModel(t, seed) })
-		})
-	}
-}
-
-func walkModel(t *testing.T, seed uint64) {
-	w := newWorld(seed, 12)
-	m := &model{}
-	f := start(t, func(c *cache.Config) {
-		c.Entries, c.Bytes = 6+w.rand.IntN(6), 300+w.rand.IntN(500)
-		w.declare(c)
-		m.config = *c
-	})
-	f.aws.reply = w.reply
-	how := make(map[string]int)
-	for step := range 2000 {
-		switch w.rand.IntN(10) {
-		case 0, 1:
-			w.change()
-		case 2:
-			w.jump(f.clock)
-		default:
-			key, force := w.anyKey(), w.rand.IntN(10) == 0
-			want := m.read(key, force, f.clock.Now(), w.reply(key))
-			got := f.read(key, force).got()
-			how[got[:len("miss")]]++
-			if got != want {
-				t.Fatalf("step %d: read of %v (force %t) = %s, want %s", step, key, force, got, want)
+		m.pass(takes)
+		r := m.reply(key)
+		if m.freeze > 0 {
+			r.Frozen = true
+			m.now = add(m.now, m.freeze, 0)
+			m.freeze = 0
+			worthless := r.Err == nil && over(sent, m.now, m.ttl([]secret.Key{key})) || r.Err != nil && r.Err.Class.Transient()
+			if again = worthless && m.waits(key); again {
+				continue
 			}
 		}
-		if err := f.Check(); err != nil {
-			t.Fatalf("step %d: %v", step, err)
+		m.land(r, sent)
+	}
+	if again && m.waits(keys[0]) {
+		m.seen["frozen, and asked again"]++
+		if m.reader.force {
+			m.forces(keys[0])
+		}
+		m.call(keys[:1], -1)
+	}
+}
+
+func (m *model) cut(keys []secret.Key) {
+	for _, key := range keys {
+		if it := m.find(key); it != nil {
+			m.seen["cut"]++
+			m.pause(&it.cut)
 		}
 	}
-	if how["hit "] < 200 || how["miss"] < 200 {
-		t.Errorf("a walk of one kind: %v", how)
+}
+
+// pass lets d pass. A reader may lose patience meanwhile.
+func (m *model) pass(d time.Duration) {
+	r := m.reader
+	if r != nil && r.words == "" && r.patience >= 0 && r.patience <= d {
+		m.now = add(m.now, r.patience, r.patience)
+		d -= r.patience
+		r.patience = -1
+		it := m.find(r.key)
+		if m.seen["impatient"]++; !m.instead(it) { // it asks again, and joins its own call
+			m.seen["impatient in vain"]++
+			r.how = "wait "
+			if it != nil {
+				it.reader = r.key
+				m.use(it)
+			}
+		}
 	}
+	m.now = add(m.now, d, d)
+}
+
+// land applies a result and tells the reader.
+func (m *model) land(r secret.Result, sent cache.Instant) {
+	waits := m.waits(r.Key)
+	m.apply(r, sent, waits)
+	switch {
+	case !waits:
+	case r.Err == nil:
+		m.tell(m.reader.how+r.Record.Version, sent)
+	case m.reader.force:
+		m.reader.words = "miss " + r.Err.Class.String()
+	default:
+		m.refuse(r.Err.Class)
+	}
+}
+
+func (m *model) waits(key secret.Key) bool {
+	return m.reader != nil && m.reader.words == "" && m.reader.key == key
+}
+
+func (m *model) tell(words string, sent cache.Instant) {
+	m.reader.words, m.reader.age = words, ageOf(sent, m.now)
+	if strings.HasSuffix(words, "NotFound") {
+		m.reader.age = 0 // an absence has none
+	}
+}
+
+// refuse tells the reader of a failure, if there is nothing to serve instead.
+func (m *model) refuse(class secret.Class) {
+	it := m.find(m.reader.key)
+	switch {
+	case m.instead(it):
+	case it != nil && class.Transient():
+		m.reader.words = m.reader.how + "Expired"
+	default:
+		m.reader.words = m.reader.how + class.String()
+	}
+}
+
+// instead serves the reader what is there, if it may, and reports whether.
+func (m *model) instead(it *item) bool {
+	switch m.worth(it) {
+	case "old":
+		return false
+	case "stale":
+		m.tell("stale "+it.words, it.sent)
+	default: // the wall clock was set back, and has come up to where it was
+		m.tell(m.reader.how+it.words, it.sent)
+	}
+	return true
 }

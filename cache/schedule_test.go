@@ -1,10 +1,11 @@
 package cache_test
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,15 +19,17 @@ import (
 //   - at most one ordinary and one forced call for a key are under way (aws);
 //   - a forced read is answered by a call that began after it asked;
 //   - what readers of a key are told never goes back: who asks later is not
-//     answered by an earlier call for the key;
-//   - a hit is fresh, and is what the key names;
+//     answered by an earlier call;
+//   - a hit is fresh, what is stale is not past its bound, and it is what the key
+//     names;
+//   - what is declared leaves the cache only for what AWS said of it;
 //   - nobody is cancelled, nobody is forgotten, and the sums hold.
 func TestSchedule(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { newSchedule(t, seed).walk(2500) })
+			synctest.Test(t, func(t *testing.T) { newSchedule(t, seed).walk(5000) })
 		})
 	}
 }
@@ -39,11 +42,23 @@ type schedule struct {
 	config   cache.Config
 	open     []*asked
 	pending  []*pending
-	calls    int // of which pending was told
+	calls    int   // of which pending was told
+	steps    []int // in which they began
 	told     map[secret.Key]int
 	how      map[string]int
 	deadline context.CancelFunc // of a batch that is under way, or nil
 	loading  *loading
+	step     int
+	now      cache.Instant // when the present step began
+	last     *pending      // which AWS has answered in this step, or nil
+	kept     []secret.Key  // what is declared and was in the cache before it
+	landed   map[landing]cache.Instant
+}
+
+// landing is the coming of what call n, from 1, brings for key.
+type landing struct {
+	n   int
+	key secret.Key
 }
 
 // asked is a read that waits.
@@ -61,12 +76,19 @@ type pending struct {
 	key   secret.Key
 	n     int
 	first secret.Result
+	final secret.Result // what was delivered
 }
 
 func newSchedule(t *testing.T, seed uint64) *schedule {
-	s := &schedule{world: newWorld(seed, 5), told: make(map[secret.Key]int), how: make(map[string]int)}
+	s := &schedule{
+		world:  newWorld(seed, 5),
+		told:   make(map[secret.Key]int),
+		how:    make(map[string]int),
+		landed: make(map[landing]cache.Instant),
+	}
 	s.fixture = start(t, func(c *cache.Config) {
-		c.Entries, c.Bytes = 6, 200
+		c.Entries, c.Bytes, c.MaxStale = 6, 200, time.Minute
+		c.TTL = map[secret.Service]time.Duration{secret.SecretsManager: time.Minute}
 		s.declare(c)
 		s.config = *c
 	})
@@ -74,7 +96,8 @@ func newSchedule(t *testing.T, seed uint64) *schedule {
 }
 
 func (s *schedule) walk(steps int) {
-	for step := range steps {
+	for s.step = range steps {
+		s.random, s.now = s.rand.Float64(), s.clock.Now()
 		switch s.rand.IntN(10) {
 		case 0:
 			s.change()
@@ -91,11 +114,15 @@ func (s *schedule) walk(steps int) {
 		default:
 			s.ask(s.anyKey(), s.rand.IntN(4) == 0)
 		}
-		s.settle(step)
+		s.settle()
 	}
-	for len(s.pending) > 0 {
+	for s.step < steps+1000 && (!s.Idle() || len(s.open) > 0) {
+		s.step++
+		s.now = s.clock.Now()
 		s.answerOne()
-		s.settle(steps)
+		s.settle()
+		s.clock.tick(time.Second) // which a forced read may wait for
+		s.settle()
 	}
 	if len(s.open) > 0 || !s.Idle() {
 		s.t.Errorf("when every call has ended, %d readers wait; Idle() = %t", len(s.open), s.Idle())
@@ -103,7 +130,7 @@ func (s *schedule) walk(steps int) {
 	if s.loading != nil && s.loading.got() == "waiting" {
 		s.t.Error("when every call has ended, Batch waits")
 	}
-	for _, kind := range []string{"hit", "wait", "miss", "forced", "left"} {
+	for _, kind := range []string{"hit", "wait", "miss", "stale", "forced", "left", "frozen", "refresh"} {
 		if s.how[kind] < 10 {
 			s.t.Errorf("the walk had %d of %q: %v", s.how[kind], kind, s.how)
 		}
@@ -118,17 +145,23 @@ func (s *schedule) ask(key secret.Key, force bool) {
 
 // toggleBatch starts a Batch, or ends the one that is under way.
 func (s *schedule) toggleBatch() {
-	if s.deadline == nil {
-		var ctx context.Context
-		ctx, s.deadline = context.WithCancel(s.t.Context())
-		s.loading = s.load(ctx, s.anyKey(), s.anyKey(), s.anyKey())
+	if s.deadline != nil {
+		s.deadline()
+		s.deadline = nil
+		if s.loading.got() == "waiting" {
+			s.t.Error("Batch waits past its deadline")
+		}
 		return
 	}
-	s.deadline()
-	s.deadline = nil
-	if s.loading.got() == "waiting" {
-		s.t.Error("Batch waits past its deadline")
+	batch := s.Refresh()
+	if batch != nil {
+		s.how["refresh"]++
+	} else {
+		batch = s.Begin([]secret.Key{s.anyKey(), s.anyKey(), s.anyKey()})
 	}
+	var ctx context.Context
+	ctx, s.deadline = context.WithCancel(s.t.Context())
+	s.loading = load(ctx, batch)
 }
 
 // answerOne ends a call for one key.
@@ -143,6 +176,13 @@ func (s *schedule) answerOne() {
 	if s.rand.IntN(2) == 0 {
 		r = p.stamp(s.reply(p.key))
 	}
+	now := s.clock.Now()
+	if apart := now.Wall.Sub(p.began.Wall) - (now.Mono - p.began.Mono); apart != 0 {
+		r.Frozen = true
+		s.how["frozen"]++
+	}
+	s.landed[landing{p.n, p.key}] = now
+	p.final, s.last = r, p
 	p.answer(r)
 }
 
@@ -156,16 +196,9 @@ func (p *pending) stamp(r secret.Result) secret.Result {
 }
 
 // settle looks at what the last step has brought.
-func (s *schedule) settle(step int) {
+func (s *schedule) settle() {
 	synctest.Wait()
-	for ; s.calls < s.aws.count(); s.calls++ {
-		c := s.aws.call(s.calls)
-		for _, k := range c.keys {
-			p := &pending{call: c, key: k, n: s.calls + 1}
-			p.first = p.stamp(s.reply(k))
-			s.pending = append(s.pending, p)
-		}
-	}
+	s.begun()
 	s.pending = slices.DeleteFunc(s.pending, func(p *pending) bool { return !slices.Contains(p.unanswered(), p.key) })
 	told := make(map[secret.Key]int)
 	s.open = slices.DeleteFunc(s.open, func(a *asked) bool {
@@ -175,7 +208,7 @@ func (s *schedule) settle(step int) {
 		}
 		n, err := s.examine(a)
 		if err != nil {
-			s.t.Fatalf("step %d: read of %v (force %t) = %s by call %d: %v", step, a.key, a.force, got, n, err)
+			s.t.Fatalf("step %d: read of %v (force %t) = %s by call %d: %v", s.step, a.key, a.force, got, n, err)
 		}
 		told[a.key] = max(told[a.key], n)
 		return true
@@ -183,72 +216,27 @@ func (s *schedule) settle(step int) {
 	for k, n := range told {
 		s.told[k] = max(s.told[k], n)
 	}
+	if err := s.checkDeclared(); err != nil {
+		s.t.Fatalf("step %d: %v", s.step, err)
+	}
 	if err := s.Check(); err != nil {
-		s.t.Fatalf("step %d: %v", step, err)
+		s.t.Fatalf("step %d: %v", s.step, err)
 	}
 }
 
-// examine returns which call answered a read, or 0 if none did, and what is
-// wrong with that.
-func (s *schedule) examine(a *asked) (n int, err error) {
-	var serr *secret.Error
-	switch {
-	case a.err == nil:
-		r := a.answer.Record
-		if _, err := fmt.Sscan(r.Version, &n); err != nil {
-			return 0, err
-		}
-		if a.key.ID != r.Name && a.key.ID != r.ARN {
-			return n, fmt.Errorf("it is %s", r.ARN)
-		}
-		if age := s.age(n); a.answer.Age != age {
-			return n, fmt.Errorf("age %v, want %v", a.answer.Age, age)
-		}
-	case !errors.As(a.err, &serr):
-		s.how["left"]++
-		return 0, nil
-	case serr.Class == secret.NotFound:
-		n = serr.Status
-	case serr.Class == secret.Canceled:
-		return 0, errors.New("nobody cancelled it")
-	default:
-		return 0, nil // a transient failure says nothing of the secret
-	}
-	how := a.answer.How
-	s.how[how.String()]++
-	if a.force {
-		s.how["forced"]++
-	}
-	switch {
-	case n < a.told && slices.Contains(s.aws.call(n-1).keys, a.key):
-		return n, fmt.Errorf("call %d had been told before it asked", a.told)
-	case a.force && n <= a.calls:
-		return n, fmt.Errorf("it asked after call %d", a.calls)
-	case how == cache.Hit && (a.force || s.age(n) >= s.ttl(a.key)):
-		return n, fmt.Errorf("a hit at an age of %v", s.age(n))
-	case how == cache.Hit && serr != nil && !s.config.Declared[a.key].Optional:
-		return n, errors.New("an absence was kept that may not be")
-	}
-	return n, nil
-}
-
-// age is how old the reply of call n is.
-func (s *schedule) age(n int) time.Duration {
-	began, now := s.aws.call(n-1).began, s.clock.Now()
-	return max(now.Wall.Sub(began.Wall), now.Mono-began.Mono, 0)
-}
-
-// ttl is how long a reply for key is fresh, by the declarations of all keys that
-// are known to be the same.
-func (s *schedule) ttl(key secret.Key) time.Duration {
-	least := time.Duration(-1)
-	for k, d := range s.config.Declared {
-		if d.HasTTL && s.Same(k, key) && (least < 0 || d.TTL < least) {
-			least = d.TTL
+// begun looks at the calls that have begun in the last step. Those have no order.
+func (s *schedule) begun() {
+	begun := len(s.pending)
+	for ; s.calls < s.aws.count(); s.calls++ {
+		c := s.aws.call(s.calls)
+		s.steps = append(s.steps, s.step)
+		for _, k := range c.keys {
+			p := &pending{call: c, key: k, n: s.calls + 1}
+			p.first = p.stamp(s.reply(k))
+			s.pending = append(s.pending, p)
 		}
 	}
-	if least < 0 {
-		return ttl
-	}
-	return least
+	slices.SortFunc(s.pending[begun:], func(p, q *pending) int {
+		return cmp.Or(strings.Compare(p.names(), q.names()), strings.Compare(p.key.ID, q.key.ID))
+	})
 }

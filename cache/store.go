@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -17,7 +18,13 @@ type entry struct {
 	reply  // an error is the absence of an optional secret
 	ttl    time.Duration
 	size   int
-	pinned bool // never in recent
+	pinned bool       // never in recent
+	reader secret.Key // by which it was last read; zero if it was not, since the reply
+
+	// What refreshing it has met since the reply.
+	failing backoff // AWS failed
+	cut     backoff // there was not enough time: keeps the loop from trying, not readers
+	denied  Instant // when AWS first denied it; zero if it did not
 }
 
 // newRecent returns the order in which entries that may be evicted were used.
@@ -31,36 +38,26 @@ func newRecent() *simplelru.LRU[*entry, struct{}] {
 	return l
 }
 
-// freshLocked returns the entry that key leads to if it may be served, and its
-// age.
-func (c *Cache) freshLocked(key secret.Key) (*entry, time.Duration) {
-	e := c.index[key]
-	if e == nil {
-		return nil, 0
-	}
-	age, known := age(e.sent, c.clock.Now())
-	if !known || age >= e.ttl {
-		return nil, 0
-	}
-	c.recent.Get(e)
-	return e, age
-}
-
 // applyLocked stores what a flight brought and returns what its readers get:
 // that, or what a later call has brought already.
 func (c *Cache) applyLocked(f *flight, r secret.Result) reply {
 	got := reply{Outcome{r.Record, r.Err}, f.call.sent, f.call.seq}
-	if f.newer.seq != 0 {
+	if f.newer.seq > got.seq { // not so if f was given a later call meanwhile
 		return f.newer
 	}
 	e := c.index[r.Key]
 	if r.Err != nil {
+		if r.Err.Class != secret.Canceled && !r.Frozen {
+			c.failLocked(r.Key, got)
+		}
 		if r.Err.Class != secret.NotFound {
 			return got
 		}
 		c.supersedeLocked([]secret.Key{r.Key}, got)
+		c.leaveLocked([]secret.Key{r.Key}, got.seq)
 		if e != nil {
 			c.supersedeLocked(e.keys, got)
+			c.leaveLocked(e.keys, got.seq)
 			c.removeLocked(e)
 		}
 		if !c.config.Declared[r.Key].Optional {
@@ -81,8 +78,12 @@ func (c *Cache) applyLocked(f *flight, r secret.Result) reply {
 		// A later call by ARN was faster. Of this one it is news where the name leads.
 		c.attachLocked(e, r.Key)
 	} else {
-		e.reply = got
+		e.reply, e.reader = got, secret.Key{}
+		if f.readers > 0 {
+			e.reader = f.key
+		}
 		c.aliasLocked(e, r)
+		c.relievedLocked(e)
 	}
 	c.supersedeLocked(e.keys, e.reply)
 	c.keepLocked(e)
@@ -95,7 +96,7 @@ func (c *Cache) keepLocked(e *entry) {
 	if e.Record != nil {
 		size = e.Record.Size()
 	}
-	if e.ttl == 0 || c.config.Entries == 0 || !e.pinned && size > c.config.Bytes {
+	if c.ephemeral || e.ttl == 0 || c.config.Entries == 0 || !e.pinned && size > c.config.Bytes {
 		c.removeLocked(e)
 	} else {
 		c.sizeLocked(e, size)
@@ -129,7 +130,7 @@ func (c *Cache) sizeLocked(e *entry, size int) {
 func (c *Cache) aliasLocked(e *entry, r secret.Result) {
 	c.attachLocked(e, r.Key)
 	for _, k := range r.Same {
-		if old := c.index[k]; old == nil || old.seq <= e.seq {
+		if old := c.index[k]; (old == nil || old.seq <= e.seq) && c.left[k] <= e.seq {
 			c.attachLocked(e, k)
 		}
 	}
@@ -153,10 +154,15 @@ func alike(a, b secret.Key) bool {
 // attachLocked makes key lead to e, and to nothing else.
 func (c *Cache) attachLocked(e *entry, key secret.Key) {
 	old := c.index[key]
-	if old == e {
+	switch {
+	case old == e:
 		return
-	}
-	if old != nil {
+	case old == nil:
+	case key.Service == secret.SecretsManager:
+		// The secret that it led to was deleted, or it would have its name still.
+		c.relievedLocked(old)
+		c.removeLocked(old)
+	default:
 		c.detachLocked(old, key)
 	}
 	c.index[key] = e
@@ -175,18 +181,10 @@ func (c *Cache) detachLocked(e *entry, key secret.Key) {
 }
 
 // declareLocked gives an entry what the declarations of its keys say: it is
-// pinned if there are any, and fresh for the smallest TTL among them, else for
-// its service's.
+// pinned if there are any.
 func (c *Cache) declareLocked(e *entry) {
-	pinned, hasTTL := false, false
-	e.ttl = c.config.TTL[e.keys[0].Service]
-	for _, k := range e.keys {
-		d, ok := c.config.Declared[k]
-		pinned = pinned || ok
-		if d.HasTTL && (!hasTTL || d.TTL < e.ttl) {
-			e.ttl, hasTTL = d.TTL, true
-		}
-	}
+	e.ttl = c.ttl(e.keys)
+	pinned := slices.ContainsFunc(e.keys, func(k secret.Key) bool { _, ok := c.config.Declared[k]; return ok })
 	if pinned == e.pinned {
 		return
 	}
@@ -201,8 +199,42 @@ func (c *Cache) declareLocked(e *entry) {
 	}
 }
 
+// ttl is how long a record of keys, which mean the same, is fresh: the smallest TTL
+// that is declared for them, else their service's.
+func (c *Cache) ttl(keys []secret.Key) time.Duration {
+	ttl, found := c.config.TTL[keys[0].Service], false
+	for _, k := range keys {
+		if d := c.config.Declared[k]; d.HasTTL && (!found || d.TTL < ttl) {
+			ttl, found = d.TTL, true
+		}
+	}
+	return ttl
+}
+
+// leaveLocked remembers what the cache knew of keys that leave it, for as long as
+// there are calls that began before: an answer to another name may show them to be
+// the same, and must not bring back what they were.
+func (c *Cache) leaveLocked(keys []secret.Key, seq uint64) {
+	const many = 1024
+	if len(c.left) >= many {
+		oldest := c.lastSeq
+		for _, under := range c.flights {
+			for _, f := range []*flight{under.ordinary, under.forced} {
+				if f != nil && f.call != nil {
+					oldest = min(oldest, f.call.seq)
+				}
+			}
+		}
+		maps.DeleteFunc(c.left, func(_ secret.Key, seq uint64) bool { return seq <= oldest })
+	}
+	for _, k := range keys {
+		c.left[k] = max(c.left[k], seq)
+	}
+}
+
 // removeLocked forgets an entry with all its keys.
 func (c *Cache) removeLocked(e *entry) {
+	c.leaveLocked(e.keys, e.seq)
 	for _, k := range e.keys {
 		delete(c.index, k)
 	}

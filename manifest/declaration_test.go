@@ -109,10 +109,10 @@ func TestPrinted(t *testing.T) {
 		s.has("ssm:///t/**", tree("/t/**", record("/t/a", planted)))
 		v := s.prefetch()
 		s.Settle()
-		all, err := s.Variables(t.Context())
+		all, err := s.Variables(t.Context(), false)
 		is(t, "an error", err != nil, true)
 		is(t, "variables", len(all), 1)
-		one, _ := s.Variable(t.Context(), "A", false)
+		one, _ := s.Variable(t.Context(), "A", manifest.Demand{})
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			for _, x := range []any{s.Manifest, v, &v, all, one, &one, err, v.Missing, v.Message(), &manifest.VariableError{Variable: "B", Err: v.Missing[0].Err}} {
 				noCanary(t, fmt.Sprintf("%s of %T", verb, x), fmt.Appendf(nil, verb, x))

@@ -30,14 +30,17 @@ type stand struct {
 
 	mu      sync.Mutex
 	calls   []string // the keys of each Fetch, in words
+	running int      // Fetches
 	results map[string]secret.Result
 	gates   map[string]chan struct{} // AWS answers for a key once its gate is closed
+	lag     time.Duration            // how long a call goes on after it was cancelled
 }
 
 // setup changes the parts of a stand before they are put together.
 type setup struct {
 	manifest manifest.Config
 	cache    cache.Config
+	deferred bool // Defer has been called
 }
 
 func warn(s *setup) { s.manifest.Warn = true }
@@ -45,6 +48,13 @@ func warn(s *setup) { s.manifest.Warn = true }
 func declaredOnly(s *setup) { s.manifest.DeclaredOnly = true }
 
 func cacheOff(s *setup) { s.cache.Entries = 0 }
+
+func maxStale(s *setup) { s.cache.MaxStale = time.Hour }
+
+func ephemeral(s *setup) { s.cache.Ephemeral = true }
+
+// deferred is init under SnapStart.
+func deferred(s *setup) { s.deferred = true }
 
 // inBubble runs test with a stand of an environment, before its Prefetch.
 func inBubble(t *testing.T, environ string, test func(*testing.T, *stand), change ...func(*setup)) {
@@ -72,6 +82,9 @@ func inBubble(t *testing.T, environ string, test func(*testing.T, *stand), chang
 		defer s.cache.Close()
 		c.manifest.Cache = s.cache
 		s.Manifest = manifest.New(c.manifest)
+		if c.deferred {
+			s.Defer()
+		}
 		test(t, s)
 	})
 }
@@ -91,12 +104,16 @@ func (s *stand) fetch(ctx context.Context, keys []secret.Key, deliver func(secre
 	}
 	s.mu.Lock()
 	s.calls = append(s.calls, strings.Join(all, ", "))
+	s.running++
 	s.mu.Unlock()
 	var wg sync.WaitGroup
 	for _, k := range keys {
 		wg.Go(func() { deliver(s.answer(ctx, k)) })
 	}
 	wg.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running--
 }
 
 // answer is AWS's: without a result of the test's, everything exists.
@@ -108,6 +125,7 @@ func (s *stand) answer(ctx context.Context, k secret.Key) secret.Result {
 		select {
 		case <-gate:
 		case <-ctx.Done():
+			time.Sleep(s.lag)
 			return secret.Result{Key: k, Err: &secret.Error{Class: secret.Canceled, Key: k}}
 		}
 	}
@@ -130,6 +148,13 @@ func (s *stand) answer(ctx context.Context, k secret.Key) secret.Result {
 // without a look at their values.
 func record(name, value string) *secret.Record {
 	return &secret.Record{Name: name, Version: "v-" + name, Type: "String", Value: secret.NewValue([]byte(value))}
+}
+
+// versioned is a record of a version.
+func versioned(name, version string) *secret.Record {
+	r := record(name, `{"x":"`+version+`","y":"`+version+`"}`)
+	r.Version = version
+	return r
 }
 
 // tree is a tree's record with the given members, in order.
@@ -186,6 +211,13 @@ func (s *stand) asked(when string, want ...string) {
 		s.t.Errorf("%s: calls %q, want %q", when, s.calls, want)
 	}
 	s.calls = nil
+}
+
+// underWay returns how many calls have not ended.
+func (s *stand) underWay() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running
 }
 
 // init runs Prefetch to its end, and settles if nothing stops init.

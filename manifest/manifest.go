@@ -39,6 +39,7 @@ type Manifest struct {
 	// fetched is closed when Prefetch has ended. Until then a declared read that
 	// fails in a way that passes waits for Prefetch's next try.
 	fetched chan struct{}
+	end     func()
 	// settled is closed when it is known whether init goes on. A reader that would
 	// learn that a required secret is missing waits for it, so that Lambda hears
 	// of it before the function does.
@@ -73,6 +74,7 @@ func New(config Config) *Manifest {
 		arns:    make(map[secret.Key]bool),
 	}
 	m.begin = sync.OnceFunc(func() { close(m.begun) })
+	m.end = sync.OnceFunc(func() { close(m.fetched) })
 	m.settle = sync.OnceFunc(func() { close(m.settled) })
 	for k := range m.keys {
 		if k.IsTree() {
@@ -92,8 +94,18 @@ func narrower(a, b secret.Key) int {
 	return cmp.Or(len(pathB)-len(pathA), len(a.ID)-len(b.ID))
 }
 
-// Get returns what key names; see cache.Cache.Get for ctx and force. A parameter
-// beneath a declared tree is served from the tree, and one that is declared
+// Demand is how new an answer must be. The zero Demand takes what is fresh, or what
+// is stale while AWS fails.
+type Demand struct {
+	// Now wants the answer of a call to AWS that begins after the read, or its
+	// failure.
+	Now bool
+	// Seen is the version that the reader has and that did not do, as after a
+	// rotation. What is another version already is served; else it is as with Now.
+	Seen string
+}
+
+// Get returns what key names; see cache.Cache.Get for ctx. A parameter beneath a declared tree is served from the tree, and one that is declared
 // decrypted also serves a read without decryption, unless it is a SecureString:
 // those reads cost no call and need no permission of their own.
 //
@@ -101,7 +113,16 @@ func narrower(a, b secret.Key) int {
 // into what is declared, ask the cache, and keep bad news until Lambda has it.
 //
 // The error is a *secret.Error, or ctx's.
-func (m *Manifest) Get(ctx context.Context, key secret.Key, force bool) (cache.Answer, error) {
+func (m *Manifest) Get(ctx context.Context, key secret.Key, demand Demand) (cache.Answer, error) {
+	answer, err := m.get(ctx, key, demand.Now)
+	// A miss is as new as can be: the call began after the read did.
+	if err == nil && demand.Seen != "" && answer.Record.Version == demand.Seen && answer.How != cache.Miss {
+		return m.get(ctx, key, true)
+	}
+	return answer, err
+}
+
+func (m *Manifest) get(ctx context.Context, key secret.Key, force bool) (cache.Answer, error) {
 	if err := await(ctx, m.begun); err != nil {
 		return cache.Answer{}, err
 	}
@@ -155,10 +176,19 @@ func await(ctx context.Context, c <-chan struct{}) error {
 	}
 }
 
+func isDone(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 // Value returns what a reference names: the record and the field of it that the
 // reference picks.
-func (m *Manifest) Value(ctx context.Context, ref secret.Reference, key secret.Key, force bool) (cache.Answer, secret.Value, error) {
-	answer, err := m.Get(ctx, key, force)
+func (m *Manifest) Value(ctx context.Context, ref secret.Reference, key secret.Key, demand Demand) (cache.Answer, secret.Value, error) {
+	answer, err := m.Get(ctx, key, demand)
 	if err != nil {
 		return answer, secret.Value{}, err
 	}
@@ -255,8 +285,17 @@ func (m *Manifest) hold(ctx context.Context, key secret.Key, err error) error {
 }
 
 // Settle lets go the readers that wait for the end of init. It is called when
-// Prefetch has succeeded, or its error has been reported.
+// Prefetch has succeeded, or its error has been reported. What has failed during
+// init is asked for again at its next read, which may come after a freeze.
 func (m *Manifest) Settle() {
 	m.begin()
 	m.settle()
+	m.config.Cache.ForgetFailures()
+}
+
+// Defer is init where nothing may be prefetched: reads do not wait for Prefetch,
+// which may come later.
+func (m *Manifest) Defer() {
+	m.end()
+	m.Settle()
 }

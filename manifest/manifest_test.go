@@ -89,7 +89,7 @@ func TestReadersAreHeld(t *testing.T) {
 			is(t, "a good one", s.get("secretsmanager://good").got(), "hit v-good")
 			is(t, "a good field", s.value("secretsmanager://good#x").got(), "hit v-good")
 			is(t, "an optional one", s.get("secretsmanager://maybe").got(), "hit NotFound")
-			is(t, "a late one", s.get("ssm:///late").got(), "miss Throttled")
+			is(t, "a late one", s.get("ssm:///late").got(), "hit Throttled")
 			is(t, "an undeclared one", s.get("secretsmanager://other").got(), "miss NotFound")
 			left := s.get("secretsmanager://gone")
 			left.leave()
@@ -160,7 +160,7 @@ func TestForceThroughTree(t *testing.T) {
 	inBubble(t, "LARDER_PREFETCH=ssm:///t/*", func(t *testing.T, s *stand) {
 		s.has("ssm:///t/*", tree("/t/*", record("/t/a", planted)))
 		s.init()
-		a, err := s.Get(t.Context(), keyOf(t, "ssm:///t/a"), true)
+		a, err := s.Get(t.Context(), keyOf(t, "ssm:///t/a"), manifest.Demand{Now: true})
 		is(t, "a forced read", say(a, err), "miss v-/t/a")
 		s.asked("a forced read", "ssm:///t/*")
 	})
@@ -231,15 +231,15 @@ func TestVariable(t *testing.T) {
 	inBubble(t, "A=secretsmanager://a#x LARDER_PREFETCH=secretsmanager://b", func(t *testing.T, s *stand) {
 		s.has("secretsmanager://a", record("a", `{"x":"1"}`))
 		s.init()
-		v, err := s.Variable(t.Context(), "A", false)
+		v, err := s.Variable(t.Context(), "A", manifest.Demand{})
 		is(t, "A", say(v.Answer, err), "hit v-a")
 		is(t, "A's name", v.Declaration.Variable, "A")
 		is(t, "A's value", string(v.Value.Reveal()), "1")
 		for _, name := range []string{"B", "", "LARDER_PREFETCH", "a"} {
-			v, err = s.Variable(t.Context(), name, false)
+			v, err = s.Variable(t.Context(), name, manifest.Demand{})
 			is(t, name, say(v.Answer, err), "none NotFound")
 		}
-		v, err = s.Variable(t.Context(), "A", true)
+		v, err = s.Variable(t.Context(), "A", manifest.Demand{Now: true})
 		is(t, "A, forced", say(v.Answer, err), "miss v-a")
 	})
 }

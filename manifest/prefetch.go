@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 
 	"larder/cache"
+	"larder/internal/jitter"
 	"larder/secret"
 )
 
@@ -67,17 +67,20 @@ func (v Verdict) Message() string {
 }
 
 // Prefetch fetches everything that is declared, in one batch. What fails in a way
-// that passes is asked for again until ctx ends. It is called once.
+// that passes is asked for again until ctx ends. It is called once: during init, or
+// after Defer.
 func (m *Manifest) Prefetch(ctx context.Context) Verdict {
-	defer close(m.fetched)
+	defer m.end()
 	keys := make([]secret.Key, len(m.config.Declarations)) // in a stable order; Begin takes each once
 	for i, d := range m.config.Declarations {
 		keys[i] = d.Key
 	}
 	batch := m.config.Cache.Begin(keys)
-	m.mu.Lock()
-	m.first, m.firstUntil = batch, time.Now().Round(0).Add(firstFor)
-	m.mu.Unlock()
+	if !isDone(m.settled) { // else the runtime has started already
+		m.mu.Lock()
+		m.first, m.firstUntil = batch, time.Now().Round(0).Add(firstFor)
+		m.mu.Unlock()
+	}
 	m.begin()
 	outcomes := batch.Wait(ctx)
 	for {
@@ -107,7 +110,7 @@ const maxPause = 500 * time.Millisecond
 
 // pause reports whether there is time left after it.
 func pause(ctx context.Context) bool {
-	timer := time.NewTimer(rand.N(maxPause))
+	timer := time.NewTimer(jitter.Below(maxPause))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -128,7 +131,7 @@ func (m *Manifest) verdict(outcomes map[secret.Key]cache.Outcome) Verdict {
 	for _, d := range m.config.Declarations {
 		o, known := outcomes[d.Key]
 		if !known {
-			o.Err = &secret.Error{Class: secret.Timeout, Message: "AWS did not answer within LARDER_INIT_TIMEOUT", Key: d.Key}
+			o.Err = &secret.Error{Class: secret.Timeout, Message: "AWS did not answer in time", Key: d.Key}
 		}
 		_, err := d.value(o)
 		v.judge(d, err)
@@ -159,22 +162,4 @@ func (v *Verdict) judge(d Declaration, failure error) {
 	default:
 		v.Missing = append(v.Missing, Problem{d, err})
 	}
-}
-
-// Invoked drops what Prefetch kept for the first reading of all variables: it
-// was for the start of the runtime, which is over.
-func (m *Manifest) Invoked() {
-	m.takeFirst()
-}
-
-// takeFirst returns what Prefetch fetches or has fetched, once; nil afterwards.
-func (m *Manifest) takeFirst() *cache.Batch {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	first := m.first
-	m.first = nil
-	if time.Now().After(m.firstUntil) {
-		return nil
-	}
-	return first
 }

@@ -116,7 +116,7 @@ func TestPrefetchTimeout(t *testing.T) {
 		is(t, "late", len(v.Late), 1)
 		is(t, "late", v.Late[0].Declaration.Variable, "B")
 		is(t, "why", v.Late[0].Err.Class, secret.Timeout)
-		is(t, "in words", v.Late[0].String(), "B (secretsmanager://b in eu-west-1): Timeout: AWS did not answer within LARDER_INIT_TIMEOUT")
+		is(t, "in words", v.Late[0].String(), "B (secretsmanager://b in eu-west-1): Timeout: AWS did not answer in time")
 		is(t, "missing", len(v.Missing), 1)
 		is(t, "message", v.Message(), "C (ssm:///gone in eu-west-1): NotFound: as the test wants")
 		s.Settle()

@@ -2,11 +2,13 @@ package manifest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing/synctest"
 
 	"larder/cache"
+	"larder/manifest"
 	"larder/secret"
 )
 
@@ -42,10 +44,13 @@ func (r *read) got() string {
 }
 
 // get starts a Get of a key in words.
-func (s *stand) get(key string) *read {
+func (s *stand) get(key string) *read { return s.demand(key, manifest.Demand{}) }
+
+// demand starts a Get that demands something.
+func (s *stand) demand(key string, demand manifest.Demand) *read {
 	k := keyOf(s.t, key)
 	return s.begin(func(ctx context.Context) string {
-		a, err := s.Get(ctx, k, false)
+		a, err := s.Get(ctx, k, demand)
 		return say(a, err)
 	})
 }
@@ -58,7 +63,7 @@ func (s *stand) value(text string) *read {
 	}
 	k := keyOf(s.t, text)
 	return s.begin(func(ctx context.Context) string {
-		a, v, err := s.Value(ctx, ref, k, false)
+		a, v, err := s.Value(ctx, ref, k, manifest.Demand{})
 		if err == nil && v.Reveal() == nil {
 			s.t.Errorf("Value(%q) is empty", text)
 		}
@@ -69,7 +74,7 @@ func (s *stand) value(text string) *read {
 // variables starts a Variables.
 func (s *stand) variables() *read {
 	return s.begin(func(ctx context.Context) string {
-		all, err := s.Variables(ctx)
+		all, err := s.Variables(ctx, false)
 		var names []string
 		for _, v := range all {
 			names = append(names, v.Declaration.Variable)
@@ -83,10 +88,10 @@ func (s *stand) variables() *read {
 
 // say puts an answer in words: "hit v-name", "miss NotFound".
 func say(a cache.Answer, err error) string {
-	switch e := err.(type) {
-	case nil:
+	if err == nil {
 		return fmt.Sprint(a.How, " ", a.Record.Version)
-	case *secret.Error:
+	}
+	if e, ok := errors.AsType[*secret.Error](err); ok {
 		return fmt.Sprint(a.How, " ", e.Class)
 	}
 	return fmt.Sprint(a.How, " ", err)

@@ -23,10 +23,10 @@ type Variable struct {
 // Variable returns the value of one declared variable. The error is a
 // *VariableError, or ctx's, or a *secret.Error of class NotFound when no variable
 // of that name declares anything.
-func (m *Manifest) Variable(ctx context.Context, name string, force bool) (Variable, error) {
+func (m *Manifest) Variable(ctx context.Context, name string, demand Demand) (Variable, error) {
 	for _, d := range m.config.Declarations {
 		if d.IsVariable() && d.Variable == name {
-			answer, value, err := m.Value(ctx, d.Reference, d.Key, force)
+			answer, value, err := m.Value(ctx, d.Reference, d.Key, demand)
 			if e, ok := errors.AsType[*secret.Error](err); ok {
 				err = &VariableError{Variable: name, Err: e}
 			}
@@ -44,35 +44,57 @@ func (m *Manifest) Variable(ctx context.Context, name string, force bool) (Varia
 // the error joins a *VariableError for each.
 //
 // The first reading, which is that of the function's start, gets what Prefetch
-// brings, also where nothing is cached.
-func (m *Manifest) Variables(ctx context.Context) ([]Variable, error) {
+// brings, also where nothing is cached; unless it is to be as of now.
+func (m *Manifest) Variables(ctx context.Context, now bool) ([]Variable, error) {
 	if err := await(ctx, m.begun); err != nil {
 		return nil, err
 	}
 	first := m.takeFirst()
+	if now {
+		first = nil
+	}
 	var declared []Declaration
+	readings := make(map[secret.Key]*reading) // one of each: two fields of a secret are of one version
 	for _, d := range m.config.Declarations {
 		if d.IsVariable() {
 			declared = append(declared, d)
+			readings[d.Key] = new(reading)
 		}
 	}
-	values := make([]Variable, len(declared))
-	failed := make([]error, len(declared))
 	var wg sync.WaitGroup
-	for i, d := range declared {
-		wg.Go(func() {
-			values[i].Declaration = d
-			if o, ok := outcome(ctx, first, d.Key); ok {
-				values[i].Answer = cache.Answer{Record: o.Record, How: cache.Hit}
-				value, err := d.value(o)
-				values[i].Value, failed[i] = value, m.hold(ctx, d.Key, err)
-				return
-			}
-			values[i].Answer, values[i].Value, failed[i] = m.Value(ctx, d.Reference, d.Key, false)
-		})
+	for key, r := range readings {
+		wg.Go(func() { r.answer, r.err = m.read(ctx, first, key, now) })
 	}
 	wg.Wait()
+	values := make([]Variable, len(declared))
+	failed := make([]error, len(declared))
+	for i, d := range declared {
+		r := readings[d.Key]
+		values[i] = Variable{Declaration: d, Answer: r.answer}
+		if failed[i] = r.err; r.err == nil {
+			value, err := pick(r.answer.Record, d.Reference, d.Key)
+			values[i].Value, failed[i] = value, m.hold(ctx, d.Key, err)
+		}
+	}
 	return m.usable(declared, values, failed)
+}
+
+// reading is what all variables get that stand for fields of the same.
+type reading struct {
+	answer cache.Answer
+	err    error
+}
+
+// read returns what first, if there is one, brings for key, else what Get does.
+func (m *Manifest) read(ctx context.Context, first *cache.Batch, key secret.Key, now bool) (cache.Answer, error) {
+	o, ok := outcome(ctx, first, key)
+	switch {
+	case !ok:
+		return m.get(ctx, key, now)
+	case o.Err != nil:
+		return cache.Answer{How: cache.Hit}, m.hold(ctx, key, o.Err)
+	}
+	return cache.Answer{Record: o.Record, How: cache.Hit}, nil
 }
 
 // outcome returns what the batch, if there is one, brings for key. A failure that

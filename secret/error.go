@@ -33,6 +33,9 @@ const (
 	Timeout
 	// BadAnswer: AWS answered something that cannot be read or lacks its fields.
 	BadAnswer
+	// Expired: AWS fails in a way that passes, and the value in memory is too old to
+	// be served meanwhile.
+	Expired
 	// Canceled: the call was given up by its owner. Never remembered as a failure
 	// of the secret.
 	Canceled
@@ -42,7 +45,7 @@ var classNames = [...]string{
 	BadReference: "BadReference", Undeclared: "Undeclared", NotFound: "NotFound", Denied: "AccessDenied",
 	NotJSON: "NotJSON", FieldMissing: "FieldMissing", Rejected: "Rejected", Throttled: "Throttled",
 	Unavailable: "Unavailable", Credentials: "Credentials", Timeout: "Timeout", BadAnswer: "BadAnswer",
-	Canceled: "Canceled",
+	Expired: "Expired", Canceled: "Canceled",
 }
 
 // String returns the class as a stable word of letters.
@@ -57,7 +60,7 @@ func (c Class) String() string {
 // anybody changing anything.
 func (c Class) Transient() bool {
 	switch c {
-	case Throttled, Unavailable, Credentials, Timeout, BadAnswer, Canceled:
+	case Throttled, Unavailable, Credentials, Timeout, BadAnswer, Expired, Canceled:
 		return true
 	}
 	return false

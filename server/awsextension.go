@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"larder/manifest"
 	"larder/secret"
 )
 
@@ -85,13 +86,13 @@ func (s *Server) awsParameter(x *exchange) {
 
 // serveAWS answers a read of what makeKey finds in the query.
 func (s *Server) serveAWS(x *exchange, makeKey func(query) (secret.Key, error)) {
-	key, force, err := readAWS(x, makeKey)
+	key, demand, err := readAWS(x, makeKey)
 	if err != nil {
 		failAWS(x, badRequest(err))
 		return
 	}
 	x.asks(key)
-	answer, err := s.config.Manifest.Get(x.r.Context(), key, force)
+	answer, err := s.config.Manifest.Get(x.r.Context(), key, demand)
 	x.got(answer)
 	if err != nil {
 		failAWS(x, err)
@@ -106,16 +107,16 @@ func (s *Server) serveAWS(x *exchange, makeKey func(query) (secret.Key, error)) 
 
 // readAWS reads the query. Parameters that the contract does not know are ignored,
 // and the first of two counts: published clients send some.
-func readAWS(x *exchange, makeKey func(query) (secret.Key, error)) (key secret.Key, force bool, err error) {
+func readAWS(x *exchange, makeKey func(query) (secret.Key, error)) (key secret.Key, demand manifest.Demand, err error) {
 	q, err := parseQuery(x.r.URL.RawQuery)
 	if err != nil {
-		return key, false, err
+		return key, demand, err
 	}
-	if force, err = q.force(); err != nil {
-		return key, false, err
+	if demand, err = q.demand(); err != nil {
+		return key, demand, err
 	}
 	key, err = makeKey(q)
-	return key, force, err
+	return key, demand, err
 }
 
 // output returns the SDK's struct for a record.

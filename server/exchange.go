@@ -27,9 +27,17 @@ func (x *exchange) asks(key secret.Key) { x.ref = key.String() }
 func (x *exchange) got(a cache.Answer) {
 	x.how = a.How
 	if a.Record != nil {
-		h := x.w.Header()
-		h.Set("ETag", strconv.Quote(a.Record.Version))
-		h.Set("Age", strconv.FormatInt(int64(a.Age/time.Second), 10))
+		x.dates(a.Record.Version, a.Age, a.How == cache.Stale)
+	}
+}
+
+// dates writes how old an answer is. The ETag is its version, which seen= takes.
+func (x *exchange) dates(version string, age time.Duration, stale bool) {
+	h := x.w.Header()
+	h.Set("ETag", strconv.Quote(version))
+	h.Set("Age", strconv.FormatInt(int64(age/time.Second), 10))
+	if stale {
+		h.Set("Larder-Stale", "true")
 	}
 }
 

@@ -24,7 +24,7 @@ func status(c secret.Class) int {
 		return http.StatusUnprocessableEntity
 	case secret.BadAnswer:
 		return http.StatusBadGateway
-	case secret.Throttled, secret.Unavailable, secret.Credentials, secret.Canceled:
+	case secret.Throttled, secret.Unavailable, secret.Credentials, secret.Expired, secret.Canceled:
 		return http.StatusServiceUnavailable
 	case secret.Timeout:
 		return http.StatusGatewayTimeout
@@ -50,8 +50,9 @@ func asError(err error) *secret.Error {
 func (x *exchange) explain(e *secret.Error) {
 	x.failure = e
 	h := x.w.Header()
-	h.Del("ETag") // of a record whose field is missing
-	h.Del("Age")
+	for _, name := range []string{"ETag", "Age", "Larder-Stale"} { // of a record whose field is missing
+		h.Del(name)
+	}
 	h.Set("Larder-Error", e.Word())
 	if e.Action != "" {
 		h.Set("Larder-Action", e.Action)

@@ -62,6 +62,8 @@ func classCases() []classCase {
 		{secret.Error{Class: secret.Credentials, Message: "no"}, 503, 500, "InternalFailure", true, true},
 		{secret.Error{Class: secret.Timeout, Message: "no answer in time"}, 504, 504, "TimeoutError", false, true},
 		{secret.Error{Class: secret.BadAnswer, Status: 200, Message: "no"}, 502, 502, "ConnectionError", false, true},
+		{secret.Error{Class: secret.Expired, Code: "ThrottlingException", Status: 400, Message: "no"}, 503, 400, "ThrottlingException", true, true},
+		{secret.Error{Class: secret.Expired, Message: "no"}, 503, 502, "ConnectionError", true, true},
 		{secret.Error{Class: secret.Canceled, Message: "no"}, 503, 500, "InternalFailure", true, false},
 		{secret.Error{Message: "a class that is not known"}, 500, 500, "InternalFailure", false, true},
 	}

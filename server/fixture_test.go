@@ -51,7 +51,7 @@ type setup struct {
 	token    string
 }
 
-// start returns a stand of which init is over.
+// start returns a stand of which init is over, with nothing in memory.
 func start(t testing.TB, change ...func(*setup)) *stand {
 	c := setup{token: token}
 	c.cache = cache.Config{
@@ -73,9 +73,9 @@ func start(t testing.TB, change ...func(*setup)) *stand {
 	c.manifest.Cache = cache.New(c.cache)
 	s.manifest = manifest.New(c.manifest)
 	s.Server = server.New(server.Config{
-		Manifest: s.manifest, Region: region, Token: secret.NewValue([]byte(c.token)), Log: s.log,
+		Manifest: s.manifest, Region: region, Token: func(_ context.Context, presented string) bool { return presented == c.token }, Log: s.log,
 	})
-	s.manifest.Settle()
+	s.manifest.Defer() // nothing is prefetched
 	t.Cleanup(func() {
 		c.manifest.Cache.Close()
 		s.mu.Lock()

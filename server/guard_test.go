@@ -81,7 +81,7 @@ func TestGuardToken(t *testing.T) {
 	}
 }
 
-// An empty token lets nobody in, least of all with an empty header.
+// An empty header lets nobody in, even where an empty token would be the right one.
 func TestGuardEmptyToken(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *setup) { c.token = "" })

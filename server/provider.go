@@ -38,7 +38,7 @@ type providerFailure struct {
 // ping serves /ping.
 func ping(x *exchange) { x.write(http.StatusOK, typeText, []byte("healthy")) }
 
-// providerSecret serves /v1/<secretId>?versionId=&versionStage=&refreshNow=.
+// providerSecret serves /v1/<secretId>?versionId=&versionStage=&refreshNow=&seen=.
 func (s *Server) providerSecret(x *exchange) {
 	id := strings.TrimPrefix(x.r.URL.Path, providerPrefix) // decoded, see route
 	if id == "" {
@@ -50,11 +50,11 @@ func (s *Server) providerSecret(x *exchange) {
 		providerRefusal(x, err.Error())
 		return
 	}
-	if name, found := q.unknown("versionId", "versionStage", "refreshNow"); found {
+	if name, found := q.unknown("versionId", "versionStage", nowParameter, seenParameter); found {
 		providerRefusal(x, "unknown parameter: "+name)
 		return
 	}
-	force, err := q.force()
+	demand, err := q.demand()
 	if err != nil {
 		providerRefusal(x, "invalid refreshNow value")
 		return
@@ -65,7 +65,7 @@ func (s *Server) providerSecret(x *exchange) {
 		return
 	}
 	x.asks(key)
-	answer, err := s.config.Manifest.Get(x.r.Context(), key, force)
+	answer, err := s.config.Manifest.Get(x.r.Context(), key, demand)
 	x.got(answer)
 	if err != nil {
 		failProvider(x, err)
@@ -109,7 +109,7 @@ func failProvider(x *exchange, err error) {
 		code, body.Type = http.StatusForbidden, e.Word()
 	case e.Class == secret.Timeout:
 		code, body = http.StatusGatewayTimeout, providerFailure{"TimeoutError", "Timeout"}
-	case e.Class == secret.Unavailable, e.Class == secret.BadAnswer:
+	case e.Class == secret.Unavailable, e.Class == secret.BadAnswer, e.Class == secret.Expired:
 		code, body.Type = http.StatusBadGateway, "ConnectionError"
 	}
 	x.write(code, typeJSON, marshal(body))

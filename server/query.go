@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"larder/manifest"
 )
 
 // query is the query of a URL in the order in which it was written: on AWS's
@@ -37,18 +39,49 @@ func parseQuery(raw string) (query, error) {
 // AWS they are strict, so that a mistyped request is not taken for another one: a
 // parameter that is none of names is refused with the text in unknown, and so is
 // one that stands twice.
-func parseRead(raw, unknown string, names ...string) (q query, force bool, err error) {
+func parseRead(raw, unknown string, names ...string) (q query, demand manifest.Demand, err error) {
 	if q, err = parseQuery(raw); err != nil {
-		return nil, false, err
+		return nil, demand, err
 	}
-	if _, found := q.unknown(names...); found {
-		return nil, false, errors.New(unknown)
+	if _, found := q.unknown(append(names, nowParameter, seenParameter)...); found {
+		return nil, demand, errors.New(unknown)
 	}
 	if name, found := q.twice(); found {
-		return nil, false, fmt.Errorf("the parameter %s stands twice", name)
+		return nil, demand, fmt.Errorf("the parameter %s stands twice", name)
 	}
-	force, err = q.force()
-	return q, force, err
+	demand, err = q.demand()
+	return q, demand, err
+}
+
+// The parameters that say how new an answer must be.
+const (
+	nowParameter  = "refreshNow"
+	seenParameter = "seen"
+)
+
+// errNow is why refreshNow cannot be read.
+var errNow = errors.New("refreshNow is true, 1, false or 0")
+
+// demand reads refreshNow, which is true, 1, false or 0 in any case, and seen,
+// which is the ETag of an answer, with or without its quotes.
+func (q query) demand() (manifest.Demand, error) {
+	seen := strings.TrimPrefix(q.get(seenParameter), "W/")
+	if rest, ok := strings.CutPrefix(seen, `"`); ok {
+		seen = strings.TrimSuffix(rest, `"`)
+	}
+	demand := manifest.Demand{Seen: seen}
+	i := slices.IndexFunc(q, func(p parameter) bool { return p.name == nowParameter })
+	if i < 0 {
+		return demand, nil
+	}
+	switch strings.ToLower(q[i].value) {
+	case "true", "1":
+		demand.Now = true
+	case "false", "0":
+	default:
+		return manifest.Demand{}, errNow
+	}
+	return demand, nil
 }
 
 // get returns the value of a parameter, "" without one. Of two the first counts,
@@ -92,19 +125,4 @@ func (q query) twice() (name string, found bool) {
 		}
 	}
 	return "", false
-}
-
-// force reads refreshNow: true, 1, false or 0, in any case; false without it.
-func (q query) force() (bool, error) {
-	i := slices.IndexFunc(q, func(p parameter) bool { return p.name == "refreshNow" })
-	if i < 0 {
-		return false, nil
-	}
-	switch strings.ToLower(q[i].value) {
-	case "true", "1":
-		return true, nil
-	case "false", "0":
-		return false, nil
-	}
-	return false, errors.New("refreshNow is true, 1, false or 0")
 }

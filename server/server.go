@@ -4,6 +4,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -20,8 +21,10 @@ type Config struct {
 	Manifest *manifest.Manifest
 	// Region is the function's: where a name without a Region is asked for.
 	Region string
-	// Token is what a reader must present: the function's session token.
-	Token secret.Value
+	// Token reports whether what a reader presents, which is never empty, proves that
+	// it is the function. It may have to load credentials for that; ctx, which is the
+	// request's, ends the wait.
+	Token func(ctx context.Context, presented string) bool
 	// Log gets one line for each read, never with a value: at level debug, and at
 	// warn for a failure that somebody has to mend.
 	Log *slog.Logger

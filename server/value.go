@@ -5,10 +5,11 @@ import (
 	"net/http"
 	"unicode/utf8"
 
+	"larder/manifest"
 	"larder/secret"
 )
 
-// value serves /value?ref=<reference>[&field=][&refreshNow=]: the bare bytes of
+// value serves /value?ref=<reference>[&field=][&refreshNow=][&seen=]: the bare bytes of
 // one reference.
 //
 // Unknown parameters are refused: an '&' inside ref that is not percent-encoded
@@ -16,13 +17,13 @@ import (
 // same reason a client may give the field apart: many drop an unencoded '#' with
 // what follows.
 func (s *Server) value(x *exchange) {
-	ref, key, force, err := s.readValue(x)
+	ref, key, demand, err := s.readValue(x)
 	if err != nil {
 		x.fail(badRequest(err))
 		return
 	}
 	x.asks(key)
-	answer, value, err := s.config.Manifest.Value(x.r.Context(), ref, key, force)
+	answer, value, err := s.config.Manifest.Value(x.r.Context(), ref, key, demand)
 	x.got(answer)
 	if err != nil {
 		x.fail(err)
@@ -31,29 +32,29 @@ func (s *Server) value(x *exchange) {
 	x.write(http.StatusOK, contentType(answer.Record, ref, value), value.Reveal())
 }
 
-func (s *Server) readValue(x *exchange) (ref secret.Reference, key secret.Key, force bool, err error) {
-	q, force, err := parseRead(x.r.URL.RawQuery,
-		"unknown parameter; there are ref, field and refreshNow, and an & inside ref is written %26", "ref", "field", "refreshNow")
+func (s *Server) readValue(x *exchange) (ref secret.Reference, key secret.Key, demand manifest.Demand, err error) {
+	q, demand, err := parseRead(x.r.URL.RawQuery,
+		"unknown parameter; there are ref, field, refreshNow and seen, and an & inside ref is written %26", "ref", "field")
 	if err != nil {
-		return ref, key, false, err
+		return ref, key, demand, err
 	}
 	text, field := q.get("ref"), q.get("field")
 	if text == "" {
-		return ref, key, false, errors.New("the parameter ref is missing: /value?ref=secretsmanager://NAME")
+		return ref, key, demand, errors.New("the parameter ref is missing: /value?ref=secretsmanager://NAME")
 	}
 	if ref, err = secret.ParseReference(text); err != nil {
-		return ref, key, false, err
+		return ref, key, demand, err
 	}
 	if field != "" {
 		if ref.Field != "" {
-			return ref, key, false, errors.New("the field is named twice, in ref and in field")
+			return ref, key, demand, errors.New("the field is named twice, in ref and in field")
 		}
 		if ref, err = secret.ParseReference(text + "#" + field); err != nil {
-			return ref, key, false, err
+			return ref, key, demand, err
 		}
 	}
 	key, err = ref.Key(s.config.Region)
-	return ref, key, force, err
+	return ref, key, demand, err
 }
 
 // contentType returns the type of what ref names in the record. That of a

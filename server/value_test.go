@@ -32,11 +32,13 @@ func torture() map[string][]byte {
 
 func TestValueIsBare(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s, n := start(t), 0
 	for name, value := range torture() {
 		for _, binary := range []bool{false, true} {
-			s.has("x", &secret.Record{Service: secret.SecretsManager, Version: "v1", Binary: binary, Value: secret.NewValue(value)})
-			a := s.get("/value?ref=secretsmanager://x&refreshNow=true")
+			id := fmt.Sprint("x", n)
+			n++
+			s.has(id, &secret.Record{Service: secret.SecretsManager, Version: "v1", Binary: binary, Value: secret.NewValue(value)})
+			a := s.get("/value?ref=secretsmanager://" + id)
 			isBody(t, name, a, string(value))
 			want := "text/plain; charset=utf-8"
 			if binary || !utf8.Valid(value) {
@@ -184,9 +186,9 @@ func TestValueBadRequests(t *testing.T) {
 		{"/value?ref=ssm://a/b", "did you mean ssm:///a/b"},
 		{"/value?ref=%zz", "starts no percent-encoding"},
 		{"/value?ref=secretsmanager://a&field=%", "starts no percent-encoding"},
-		{"/env?refreshNow=true", "/env has none"},
-		{"/env?%zz", "/env has none"},
-		{"/env/A?field=x", "there is refreshNow"},
+		{"/env?ref=x", "there are refreshNow and seen"},
+		{"/env?%zz", "percent-encoding"},
+		{"/env/A?field=x", "there are refreshNow and seen"},
 		{"/env/A?refreshNow=1&refreshNow=1", "the parameter refreshNow stands twice"},
 		{"/value?ref=secretsmanager://a&refreshNow=1&refreshNow=1", "the parameter refreshNow stands twice"},
 		{"/env/A?refreshNow=no", "refreshNow is true, 1, false or 0"},

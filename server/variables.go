@@ -2,26 +2,33 @@ package server
 
 import (
 	"bytes"
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 
+	"larder/cache"
 	"larder/manifest"
 )
 
 // variablePrefix stands before the name of a declared variable.
 const variablePrefix = "/env/"
 
+// errDemands is what the paths say that take nothing but a demand.
+const errDemands = "unknown parameter; there are refreshNow and seen"
+
 // variable serves /env/NAME: the bare bytes of one declared variable.
 func (s *Server) variable(x *exchange) {
-	_, force, err := parseRead(x.r.URL.RawQuery, "unknown parameter; there is refreshNow", "refreshNow")
+	_, demand, err := parseRead(x.r.URL.RawQuery, errDemands)
 	if err != nil {
 		x.fail(badRequest(err))
 		return
 	}
 	name := strings.TrimPrefix(x.r.URL.Path, variablePrefix) // decoded, see route
-	v, err := s.config.Manifest.Variable(x.r.Context(), name, force)
+	v, err := s.config.Manifest.Variable(x.r.Context(), name, demand)
 	if d := v.Declaration; d.Variable != "" { // there is such a variable
 		x.ref = d.Reference.String()
 	}
@@ -33,22 +40,29 @@ func (s *Server) variable(x *exchange) {
 	x.write(http.StatusOK, contentType(v.Answer.Record, v.Declaration.Reference, v.Value), v.Value.Reveal())
 }
 
-// variables serves /env: all declared variables as one JSON object, or as
+// variables serves /env[?refreshNow=][&seen=]: all declared variables as one JSON object, or as
 // NAME=value separated by NUL to who accepts application/octet-stream. What one
 // of the two cannot carry is left out and named in Larder-Binary.
 func (s *Server) variables(x *exchange) {
-	if x.r.URL.RawQuery != "" {
-		x.fail(badRequest(errors.New("unknown parameter; /env has none")))
+	_, demand, err := parseRead(x.r.URL.RawQuery, errDemands)
+	if err != nil {
+		x.fail(badRequest(err))
 		return
 	}
-	all, err := s.config.Manifest.Variables(x.r.Context())
+	all, err := s.config.Manifest.Variables(x.r.Context(), demand.Now)
+	if err == nil && demand.Seen != "" && demand.Seen == versionOf(all) {
+		all, err = s.config.Manifest.Variables(x.r.Context(), true)
+	}
 	if err != nil {
 		x.fail(err)
 		return
 	}
+	var oldest time.Duration
 	for _, v := range all {
 		x.how = max(x.how, v.Answer.How)
+		oldest = max(oldest, v.Answer.Age)
 	}
+	x.dates(versionOf(all), oldest, x.how == cache.Stale)
 	encode, kind := encodeObject, typeJSON
 	if strings.Contains(x.r.Header.Get("Accept"), typeBinary) {
 		encode, kind = encodeList, typeBinary
@@ -58,6 +72,15 @@ func (s *Server) variables(x *exchange) {
 		x.w.Header().Set("Larder-Binary", strings.Join(left, ", "))
 	}
 	x.write(http.StatusOK, kind, body)
+}
+
+// versionOf stands for the versions of all variables together.
+func versionOf(all []manifest.Variable) string {
+	sum := sha256.New()
+	for _, v := range all {
+		fmt.Fprintf(sum, "%s %s\n", v.Declaration.Variable, v.Answer.Record.Version)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 func encodeObject(all []manifest.Variable) (body []byte, left []string) {

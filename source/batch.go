@@ -13,9 +13,7 @@ import (
 func (s *Source) batch(ctx context.Context, b backend, keys []secret.Key, deliver func(secret.Result)) {
 	found, refusal := b.many(ctx, keys)
 	if refusal != nil && !isolates(keys[0].Service, refusal.Class) {
-		for _, k := range keys {
-			deliver(failed(k, refusal))
-		}
+		failAll(keys, refusal, deliver)
 		return
 	}
 	var rest []secret.Key

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
+	"larder/internal/jitter"
 	"larder/secret"
 )
 
@@ -30,17 +30,23 @@ type caller struct {
 	limit   time.Duration // of a call, and of the wait for its turn
 	slots   chan struct{} // holds an element for each call under way
 	observe func(Call)
+	clock   clock
+	web     *web
+	signer  *signer
 }
 
-func newCaller(cfg *Config, region string, limit time.Duration) caller {
+func newCaller(c *clients, region string, limit time.Duration) caller {
 	if limit <= 0 || limit > callLimit {
 		limit = callLimit
 	}
-	observe := cfg.Observe
+	observe := c.cfg.Observe
 	if observe == nil {
 		observe = func(Call) {}
 	}
-	return caller{region: region, limit: limit, slots: make(chan struct{}, cfg.MaxConnections), observe: observe}
+	return caller{
+		region: region, limit: limit, slots: make(chan struct{}, c.cfg.MaxConnections), observe: observe,
+		clock: c.cfg.clock, web: c.web, signer: c.signer,
+	}
 }
 
 // errLimit is the cause where a call has used up its own time, not its caller's.
@@ -53,6 +59,8 @@ var errLimit = errors.New("the call's time is over")
 func (c *caller) begin(ctx context.Context) (call context.Context, end func(), failure *secret.Error) {
 	turn, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
+	asked := c.clock.now()
+	defer func() { noteStandstill(ctx, c.clock, asked, c.limit) }()
 	select {
 	case c.slots <- struct{}{}:
 	case <-turn.Done():
@@ -63,7 +71,12 @@ func (c *caller) begin(ctx context.Context) (call context.Context, end func(), f
 			"to AWS under way: see PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS", cap(c.slots))}
 	}
 	call, stop := context.WithTimeoutCause(ctx, c.limit, errLimit)
-	return call, func() { stop(); <-c.slots }, nil
+	began := c.clock.now()
+	return call, func() {
+		stop()
+		<-c.slots
+		noteStandstill(ctx, c.clock, began, c.limit)
+	}, nil
 }
 
 // ask makes one call: try is one attempt, which asks AWS and checks the answer.
@@ -85,14 +98,20 @@ func ask[T any](ctx context.Context, c *caller, action string, try func(context.
 // another version perhaps, would come out as one secret. Nor could it try again
 // an answer that lacks its fields.
 func insist[T any](call context.Context, c *caller, action string, try func(context.Context) (T, error)) (T, *secret.Error) {
+	renewed := false // the credentials, once
 	for n := 1; ; n++ {
-		out, failure, again := attempt(call, c, action, try)
+		out, failure, next := attempt(call, c, action, try)
 		switch {
 		case failure == nil:
 			return out, nil
-		case again && n < maxAttempts && sleep(call, backoff(n)):
+		case next == renew && !renewed:
+			renewed = true
 			continue
-		case call.Err() != nil && !errors.Is(context.Cause(call), errLimit):
+		case n == maxAttempts:
+		case next == atOnce, next == later && sleep(call, backoff(n)):
+			continue
+		}
+		if call.Err() != nil && !errors.Is(context.Cause(call), errLimit) {
 			failure = canceled()
 		}
 		var none T
@@ -100,24 +119,53 @@ func insist[T any](call context.Context, c *caller, action string, try func(cont
 	}
 }
 
-// attempt asks once, and reports whether asking again makes sense.
-func attempt[T any](ctx context.Context, c *caller, action string, try func(context.Context) (T, error)) (T, *secret.Error, bool) {
-	if ctx.Err() != nil { // since the turn, or since the page of a tree before
-		var none T
-		return none, &secret.Error{Class: secret.Timeout, Message: "no answer in time"}, false
+// step is what may follow an attempt that failed.
+type step int
+
+const (
+	giveUp step = iota
+	later       // another one, after the back-off
+	atOnce      // another one on a fresh connection
+	renew       // another one with other credentials
+)
+
+// attempt asks once.
+func attempt[T any](call context.Context, c *caller, action string, try func(context.Context) (T, error)) (out T, failure *secret.Error, next step) {
+	if call.Err() != nil { // since the turn, or since the page of a tree before
+		return out, &secret.Error{Class: secret.Timeout, Message: "no answer in time"}, giveUp
 	}
-	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
+	if failure := c.signer.ready(call); failure != nil {
+		return out, failure, giveUp
+	}
+	ctx, cancel := context.WithTimeout(call, attemptLimit)
 	defer cancel()
+	w := &watch{giveUp: cancel}
+	defer w.stop()
 	start := time.Now()
-	out, err := try(ctx)
-	took := time.Since(start)
-	if err == nil {
-		c.observe(Call{Action: action, Region: c.region, Outcome: "OK", Duration: took})
-		return out, nil, false
+	out, err := try(w.trace(ctx))
+	observed := Call{Action: action, Region: c.region, Outcome: "OK", Duration: time.Since(start)}
+	if err != nil {
+		failure, next = c.judge(err, action, w.died(call.Err() != nil))
+		observed.Outcome = failure.Word()
+	}
+	c.observe(observed)
+	return out, failure, next
+}
+
+// judge says what the error of an attempt is, and what may follow.
+func (c *caller) judge(err error, action string, died bool) (*secret.Error, step) {
+	if died {
+		c.web.closeIdle() // the others are as old
+		return &secret.Error{Class: secret.Unavailable, Message: "the connection died while it was idle"}, atOnce
 	}
 	failure := classify(err, action)
-	c.observe(Call{Action: action, Region: c.region, Outcome: failure.Word(), Duration: took})
-	return out, failure, retryable(err, failure.Class, action)
+	switch {
+	case failure.Class == secret.Credentials && c.signer.refuse(failure):
+		return failure, renew
+	case retryable(err, failure.Class, action):
+		return failure, later
+	}
+	return failure, giveUp
 }
 
 // retryable reports whether the next attempt may fare better within the second
@@ -141,7 +189,7 @@ func retryable(err error, class secret.Class, action string) bool {
 // time up to the bound, so that the instances of a function that start together
 // do not come back together.
 func backoff(n int) time.Duration {
-	return rand.N(min(maxBackoff, minBackoff<<(n-1)))
+	return jitter.Below(min(maxBackoff, minBackoff<<(n-1)))
 }
 
 // sleep waits, and reports whether there is time left afterwards.

@@ -1,7 +1,7 @@
 package source
 
 import (
-	"context"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -10,111 +10,101 @@ import (
 	"larder/secret"
 )
 
-// backendOf returns the client of a place. It is made at the first call.
-func (s *Source) backendOf(where place) (backend, *secret.Error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if b, ok := s.backends[where]; ok {
+// clients are what calls share: connections, credentials, and a client for each
+// place.
+type clients struct {
+	cfg    *Config
+	web    *web
+	signer *signer
+
+	mu       sync.Mutex
+	backends map[place]backend
+}
+
+// newClients is told what to do with the session token of credentials that are
+// loaded.
+func newClients(cfg *Config, learn func(token string)) (*clients, *secret.Error) {
+	web, err := newWeb(cfg)
+	if err != nil {
+		return nil, badSetting("AWS_CA_BUNDLE", err.Error())
+	}
+	return &clients{cfg: cfg, web: web, signer: newSigner(cfg, web, learn), backends: make(map[place]backend)}, nil
+}
+
+// backend returns the client of a place. It is made at the first call.
+func (c *clients) backend(where place) (backend, *secret.Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if b, ok := c.backends[where]; ok {
 		return b, nil
 	}
-	if failure := s.openLocked(); failure != nil {
-		return nil, failure
-	}
-	endpoint := s.endpoint(where.service)
-	if endpoint != nil && (s.cfg.FIPS || s.cfg.DualStack) {
+	endpoint := c.cfg.endpoint(where.service)
+	if endpoint != nil && (c.cfg.FIPS || c.cfg.DualStack) {
 		return nil, badSetting("AWS_ENDPOINT_URL", "excludes AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT: unset one of them")
 	}
 	var b backend
 	if where.service == secret.SecretsManager {
-		b = s.secretsManager(where.region, endpoint)
+		b = c.secretsManager(where.region, endpoint)
 	} else {
-		b = s.parameterStore(where.region, endpoint)
+		b = c.parameterStore(where.region, endpoint)
 	}
-	s.backends[where] = b
+	c.backends[where] = b
 	return b, nil
-}
-
-// openLocked makes what the clients share.
-func (s *Source) openLocked() *secret.Error {
-	if s.web != nil {
-		return nil
-	}
-	web, err := newWeb(&s.cfg)
-	if err != nil {
-		return badSetting("AWS_CA_BUNDLE", err.Error())
-	}
-	s.web, s.signer = web, credentials(&s.cfg)
-	return nil
-}
-
-// credentials returns what signs the requests.
-func credentials(cfg *Config) aws.CredentialsProvider {
-	keys := aws.Credentials{
-		AccessKeyID:     cfg.AccessKeyID,
-		SecretAccessKey: string(cfg.SecretAccessKey.Reveal()),
-		SessionToken:    string(cfg.SessionToken.Reveal()),
-	}
-	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		if !keys.HasKeys() {
-			return aws.Credentials{}, errNoCredentials
-		}
-		return keys, nil
-	})
 }
 
 // endpoint returns the endpoint that replaces AWS's, or nil. The clients are made
 // from Options and not from an aws.Config, so that they do not look into the
 // environment for an endpoint themselves.
-func (s *Source) endpoint(service secret.Service) *string {
-	own := s.cfg.ParameterStoreEndpoint
+func (cfg *Config) endpoint(service secret.Service) *string {
+	own := cfg.ParameterStoreEndpoint
 	if service == secret.SecretsManager {
-		own = s.cfg.SecretsManagerEndpoint
+		own = cfg.SecretsManagerEndpoint
 	}
 	switch {
 	case own != "":
 		return &own
-	case s.cfg.Endpoint != "":
-		return &s.cfg.Endpoint
+	case cfg.Endpoint != "":
+		return &cfg.Endpoint
 	}
 	return nil
 }
 
-func (s *Source) secretsManager(region string, endpoint *string) *secretsManager {
+func (c *clients) secretsManager(region string, endpoint *string) *secretsManager {
 	options := secretsmanager.Options{
 		Region:       region,
 		BaseEndpoint: endpoint,
-		Credentials:  s.signer,
-		HTTPClient:   s.web,
+		Credentials:  c.signer,
+		HTTPClient:   c.web,
 		Retryer:      aws.NopRetryer{}, // see ask
 	}
-	options.EndpointOptions.UseFIPSEndpoint, options.EndpointOptions.UseDualStackEndpoint = s.variants()
+	options.EndpointOptions.UseFIPSEndpoint, options.EndpointOptions.UseDualStackEndpoint = c.cfg.variants()
 	return &secretsManager{
-		caller: newCaller(&s.cfg, region, s.cfg.SecretsManagerTimeout),
+		caller: newCaller(c, region, c.cfg.SecretsManagerTimeout),
 		api:    secretsmanager.New(options),
 	}
 }
 
-func (s *Source) parameterStore(region string, endpoint *string) *parameterStore {
+func (c *clients) parameterStore(region string, endpoint *string) *parameterStore {
 	options := ssm.Options{
 		Region:       region,
 		BaseEndpoint: endpoint,
-		Credentials:  s.signer,
-		HTTPClient:   s.web,
+		Credentials:  c.signer,
+		HTTPClient:   c.web,
 		Retryer:      aws.NopRetryer{}, // see ask
 	}
-	options.EndpointOptions.UseFIPSEndpoint, options.EndpointOptions.UseDualStackEndpoint = s.variants()
+	options.EndpointOptions.UseFIPSEndpoint, options.EndpointOptions.UseDualStackEndpoint = c.cfg.variants()
 	return &parameterStore{
-		caller: newCaller(&s.cfg, region, s.cfg.ParameterStoreTimeout),
+		caller: newCaller(c, region, c.cfg.ParameterStoreTimeout),
 		api:    ssm.New(options),
 	}
 }
 
-func (s *Source) variants() (aws.FIPSEndpointState, aws.DualStackEndpointState) {
+func (cfg *Config) variants() (aws.FIPSEndpointState, aws.DualStackEndpointState) {
 	fips, dual := aws.FIPSEndpointStateUnset, aws.DualStackEndpointStateUnset
-	if s.cfg.FIPS {
+	if cfg.FIPS {
 		fips = aws.FIPSEndpointStateEnabled
 	}
-	if s.cfg.DualStack {
+	if cfg.DualStack {
 		dual = aws.DualStackEndpointStateEnabled
 	}
 	return fips, dual

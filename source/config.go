@@ -1,7 +1,9 @@
 package source
 
 import (
+	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -14,9 +16,20 @@ import (
 type Config struct {
 	// AccessKeyID, SecretAccessKey and SessionToken are the function's own
 	// credentials, as Lambda puts them into the environment. Without the first two
-	// nothing can be fetched; an empty SessionToken is not sent.
+	// those from ContainerURI are used; an empty SessionToken is not sent.
 	AccessKeyID                   string
 	SecretAccessKey, SessionToken secret.Value
+	// ContainerURI is where Lambda gives credentials to a function with SnapStart,
+	// which asks with ContainerToken in the header Authorization
+	// (AWS_CONTAINER_CREDENTIALS_FULL_URI, AWS_CONTAINER_AUTHORIZATION_TOKEN). They
+	// are asked for before their end, and again when AWS refuses them. Empty: without
+	// keys nothing can be fetched.
+	ContainerURI   string
+	ContainerToken secret.Value
+	// Ephemeral makes every Fetch load its own credentials and open its own
+	// connections, and keep neither, until Keep is called: for a process whose memory
+	// SnapStart will copy. False: both are kept from the first Fetch on.
+	Ephemeral bool
 
 	// Endpoint replaces AWS's own in every Region (AWS_ENDPOINT_URL). Empty: the
 	// one that AWS documents for the Region.
@@ -32,10 +45,12 @@ type Config struct {
 	// Every Fetch fails when it cannot be read. Empty: the system's.
 	CABundle string
 	// Proxy picks the proxy of a request, as [http.ProxyFromEnvironment] does.
-	// Loopback and link-local addresses never get one. Nil: none.
+	// Loopback and link-local addresses never get one, nor does ContainerURI. Nil:
+	// none.
 	Proxy func(*http.Request) (*url.URL, error)
 	// Transport makes the requests instead of connections of our own; Proxy and
-	// CABundle then mean nothing. Nil: connections of our own.
+	// CABundle then mean nothing, and nothing is known of how old its connections
+	// are. Nil: connections of our own.
 	Transport http.RoundTripper
 
 	// MaxConnections bounds the calls that are under way to one service in one
@@ -53,6 +68,15 @@ type Config struct {
 	// Observe is told of every attempt, from several goroutines at once. Nil:
 	// nobody is.
 	Observe func(Call)
+
+	clock clock                                                                // nil: the system's
+	dial  func(ctx context.Context, network, address string) (net.Conn, error) // nil: a net.Dialer's
+}
+
+// inContainer reports whether the credentials come from ContainerURI. The keys
+// come first, if there are both, as for the SDK.
+func (cfg *Config) inContainer() bool {
+	return cfg.ContainerURI != "" && (cfg.AccessKeyID == "" || cfg.SecretAccessKey.Len() == 0)
 }
 
 // Call is one attempt to get an answer from AWS.

@@ -37,13 +37,16 @@ func TestNoCredentials(t *testing.T) {
 	}
 }
 
-// TestExpired: a second attempt with the same credentials is in vain.
+// TestExpired: a second attempt with the same credentials is in vain, and the
+// text says what becomes of them.
 func TestExpired(t *testing.T) {
 	play(t, full(), nil, func(t *testing.T, st *stand) {
 		st.RenewCredentials()
 		k := secretKey(t, "a")
 		if e := fetch(t, t.Context(), st.source, k)[k].Err; e == nil || e.Class != secret.Credentials || e.Code != "ExpiredTokenException" {
 			t.Errorf("Fetch = %v, want ExpiredTokenException of class Credentials", e)
+		} else if !strings.Contains(e.Error(), "ExpiredTokenException: the function's credentials have expired") {
+			t.Errorf("Fetch = %v, want AWS's code and plain words", e)
 		}
 		if n := len(st.Calls()); n != 1 {
 			t.Errorf("%d calls, want 1", n)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -22,11 +23,16 @@ var errIncomplete = errors.New("the answer lacks fields")
 // errStranger is an answer with status 200 about something that was not asked for.
 var errStranger = errors.New("the answer is about something else")
 
-var errNoCredentials = errors.New("no credentials: AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set")
-
 // errProxy is a proxy's address that cannot be read. Its cause is dropped: the
 // text holds the address, which may hold a password.
 var errProxy = errors.New("the proxy's address cannot be read")
+
+// proxyRefusal is the status that a proxy answered CONNECT with.
+type proxyRefusal int
+
+func (status proxyRefusal) Error() string {
+	return fmt.Sprintf("the proxy in HTTPS_PROXY refuses to connect to AWS, with status %d", int(status))
+}
 
 // badSetting is why no request can be made with the settings of an environment
 // variable: class Rejected without code and status, as AWS was not asked, and a
@@ -49,8 +55,6 @@ func classify(err error, action string) *secret.Error {
 		network *smithyhttp.RequestSendError
 	)
 	switch {
-	case errors.Is(err, errNoCredentials):
-		return &secret.Error{Class: secret.Credentials, Message: errNoCredentials.Error()}
 	case errors.Is(err, errIncomplete):
 		return &secret.Error{Class: secret.BadAnswer, Status: 200, Message: "AWS's answer lacks what was asked for"}
 	case errors.Is(err, errStranger):
@@ -114,9 +118,14 @@ func timeoutText(err error) string {
 // networkText says what kind of trouble there was, without the error's own text:
 // that of a proxy may hold its password.
 func networkText(err error) string {
-	var dns *net.DNSError
-	var op *net.OpError
+	var (
+		dns     *net.DNSError
+		op      *net.OpError
+		refusal proxyRefusal
+	)
 	switch {
+	case errors.As(err, &refusal):
+		return refusal.Error()
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return "no file descriptor is left: does the function leave files or connections open?"
 	case isProxy(err):

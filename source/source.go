@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"larder/secret"
 )
 
@@ -14,11 +12,11 @@ import (
 type Source struct {
 	cfg     Config
 	lessons lessons
+	tokens  *tokens
 
-	mu       sync.Mutex
-	backends map[place]backend
-	web      *web                    // nil before the first call, as is what follows
-	signer   aws.CredentialsProvider // of every client
+	mu        sync.Mutex
+	ephemeral bool     // nothing is kept in clients
+	clients   *clients // nil before the first call
 }
 
 // place is where a call goes to.
@@ -46,7 +44,10 @@ func New(cfg Config) *Source {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Source{cfg: cfg, backends: make(map[place]backend)}
+	if cfg.clock == nil {
+		cfg.clock = systemClock
+	}
+	return &Source{cfg: cfg, tokens: newTokens(&cfg), ephemeral: cfg.Ephemeral}
 }
 
 // Fetch implements [secret.Fetch]: it asks for all keys at once, with as few
@@ -54,30 +55,64 @@ func New(cfg Config) *Source {
 // any goroutine. A key that stands twice in keys is asked for and delivered
 // once.
 func (s *Source) Fetch(ctx context.Context, keys []secret.Key, deliver func(secret.Result)) {
+	ctx, deliver = watchStandstills(ctx, deliver)
+	work := s.split(keys, deliver)
+	c, done, failure := s.open()
+	if failure != nil {
+		for _, job := range work {
+			failAll(job, failure, deliver)
+		}
+		return
+	}
+	defer done()
 	var jobs sync.WaitGroup
-	for _, job := range s.split(keys, deliver) {
-		jobs.Go(func() { s.run(ctx, job, deliver) })
+	for _, job := range work {
+		jobs.Go(func() { s.run(ctx, c, job, deliver) })
 	}
 	jobs.Wait()
+}
+
+// Keep ends Ephemeral: what the next Fetch loads and opens is kept. A Fetch that
+// is under way goes on with what it has of its own.
+func (s *Source) Keep() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ephemeral = false
 }
 
 // Close drops the idle connections. The Source can still be used.
 func (s *Source) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.web != nil {
-		s.web.closeIdle()
+	if s.clients != nil {
+		s.clients.web.closeIdle()
 	}
 }
 
-// run does one job: the keys that share a call, which all go to one place.
-func (s *Source) run(ctx context.Context, job []secret.Key, deliver func(secret.Result)) {
-	b, failure := s.backendOf(placeOf(job[0]))
+// open returns the clients of a Fetch, which calls done at its end.
+func (s *Source) open() (c *clients, done func(), failure *secret.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clients != nil {
+		return s.clients, func() {}, nil
+	}
+	c, failure = newClients(&s.cfg, s.tokens.learn)
 	switch {
 	case failure != nil:
-		for _, k := range job {
-			deliver(failed(k, failure))
-		}
+		return nil, nil, failure
+	case s.ephemeral:
+		return c, c.web.closeIdle, nil
+	}
+	s.clients = c
+	return c, func() {}, nil
+}
+
+// run does one job: the keys that share a call, which all go to one place.
+func (s *Source) run(ctx context.Context, c *clients, job []secret.Key, deliver func(secret.Result)) {
+	b, failure := c.backend(placeOf(job[0]))
+	switch {
+	case failure != nil:
+		failAll(job, failure, deliver)
 	case len(job) == 1:
 		deliver(s.single(ctx, b, job[0]))
 	default:
@@ -104,6 +139,12 @@ func failed(k secret.Key, failure *secret.Error) secret.Result {
 	err := *failure
 	err.Key = k
 	return secret.Result{Key: k, Err: &err}
+}
+
+func failAll(keys []secret.Key, failure *secret.Error, deliver func(secret.Result)) {
+	for _, k := range keys {
+		deliver(failed(k, failure))
+	}
 }
 
 func placeOf(k secret.Key) place { return place{k.Service, k.Region} }

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"larder/internal/awstest"
 	"larder/internal/pipetest"
@@ -32,9 +35,19 @@ type stand struct {
 	source *source.Source
 	log    *lockedBuffer
 
+	container    container
+	proxy        http.HandlerFunc
+	ahead        atomic.Int64 // of the wall clock, in nanoseconds
+	opened, open atomic.Int64 // connections, in all and now
+
 	mu       sync.Mutex
 	attempts []source.Call
 }
+
+// jump sets the wall clock ahead, as a freeze does to one whose timers stand still.
+func (st *stand) jump(d time.Duration) { st.ahead.Add(int64(d)) }
+
+func (st *stand) wall() time.Time { return time.Now().Round(0).Add(time.Duration(st.ahead.Load())) }
 
 // play tells a story on a stand of its own.
 func play(t *testing.T, aws awstest.Config, adjust func(*source.Config), story func(*testing.T, *stand)) {
@@ -53,7 +66,6 @@ func play(t *testing.T, aws awstest.Config, adjust func(*source.Config), story f
 			SecretAccessKey: secret.NewValue([]byte(key)),
 			SessionToken:    secret.NewValue([]byte(token)),
 			Endpoint:        "http://aws.test",
-			Transport:       pipe(t, server),
 			Log:             slog.New(slog.NewTextHandler(st.log, nil)),
 			Observe: func(c source.Call) {
 				st.mu.Lock()
@@ -61,6 +73,18 @@ func play(t *testing.T, aws awstest.Config, adjust func(*source.Config), story f
 				st.attempts = append(st.attempts, c)
 			},
 		}
+		st.container.st = st
+		dial := pipetest.Serve(t, &http.Server{Handler: st})
+		cfg.SetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			st.opened.Add(1)
+			st.open.Add(1)
+			return &counted{Conn: c, open: &st.open}, nil
+		})
+		cfg.SetClock(st.wall)
 		if adjust != nil {
 			adjust(&cfg)
 		}
@@ -70,11 +94,29 @@ func play(t *testing.T, aws awstest.Config, adjust func(*source.Config), story f
 	})
 }
 
-// pipe returns a transport whose every connection is a pipe to the handler.
-func pipe(t *testing.T, h http.Handler) *http.Transport {
-	tr := &http.Transport{DialContext: pipetest.Serve(t, &http.Server{Handler: h})}
-	t.Cleanup(tr.CloseIdleConnections)
-	return tr
+// ServeHTTP is all that there is in the world: AWS, a container endpoint, and a
+// proxy, which is the only one to get CONNECT.
+func (st *stand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Method == http.MethodConnect:
+		st.proxy(w, r)
+	case r.URL.Path == containerPath:
+		st.container.ServeHTTP(w, r)
+	default:
+		st.Server.ServeHTTP(w, r)
+	}
+}
+
+// counted is a connection that is counted until it is closed.
+type counted struct {
+	net.Conn
+	once sync.Once
+	open *atomic.Int64
+}
+
+func (c *counted) Close() error {
+	c.once.Do(func() { c.open.Add(-1) })
+	return c.Conn.Close()
 }
 
 type lockedBuffer struct {

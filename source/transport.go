@@ -2,16 +2,15 @@ package source
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
-	"sync/atomic"
 	"time"
 )
 
@@ -19,36 +18,39 @@ const (
 	// dialLimit is below attemptLimit: a connection that cannot be made is told
 	// apart from an answer that does not come.
 	dialLimit = time.Second
-	// idleLimit is how long a connection without use is trusted. The clock is the
-	// wall's: timers may stand still while the sandbox is frozen, and what AWS and
-	// the routers on the way have forgotten in the meantime would hang.
-	idleLimit = time.Minute
 	// maxAnswer is far above the largest answer, twenty secrets of 64 KiB.
 	maxAnswer = 16 << 20
 )
 
 // web makes the requests of all clients, on one pool of connections.
 type web struct {
-	client  *http.Client
-	lastUse atomic.Int64 // wall clock, Unix nanoseconds
+	client *http.Client
+	pool   *pool
+	bare   http.RoundTripper // for requests that no proxy may see
 }
 
 func newWeb(cfg *Config) (*web, error) {
-	transport := cfg.Transport
-	if transport == nil {
-		own, err := newTransport(cfg)
-		if err != nil {
-			return nil, err
-		}
-		transport = own
+	w := &web{pool: newPool(cfg)}
+	if cfg.Transport != nil {
+		w.client, w.bare = noRedirects(cfg.Transport), cfg.Transport
+		return w, nil
 	}
-	return &web{client: noRedirects(transport)}, nil
+	transport, err := newTransport(cfg, w.pool)
+	if err != nil {
+		return nil, err
+	}
+	bare := transport.Clone()
+	bare.Proxy, bare.DisableKeepAlives = nil, true
+	w.client, w.bare = noRedirects(transport), bare
+	return w, nil
 }
+
+// direct returns a client that passes by every proxy and keeps no connection.
+func (w *web) direct() *http.Client { return noRedirects(w.bare) }
 
 // Do makes one request.
 func (w *web) Do(r *http.Request) (*http.Response, error) {
-	now := time.Now().UnixNano()
-	if last := w.lastUse.Swap(now); now-last > int64(idleLimit) {
+	if w.pool.stale() {
 		w.closeIdle()
 	}
 	if err := rewrap(r); err != nil {
@@ -91,8 +93,10 @@ func noRedirects(transport http.RoundTripper) *http.Client {
 }
 
 // newTransport is built by hand because the SDK's client gives away only copies
-// of its transport, whose idle connections nobody could close.
-func newTransport(cfg *Config) (*http.Transport, error) {
+// of its transport, whose idle connections nobody could close. With a DialContext
+// of its own and without ForceAttemptHTTP2 it speaks HTTP/1.1, where a connection
+// that is in use is not another request's, too.
+func newTransport(cfg *Config, connections *pool) (*http.Transport, error) {
 	roots, err := readBundle(cfg.CABundle)
 	if err != nil {
 		return nil, err
@@ -108,7 +112,13 @@ func newTransport(cfg *Config) (*http.Transport, error) {
 			}
 			return proxy, nil
 		},
-		DialContext:            (&net.Dialer{Timeout: dialLimit, KeepAlive: 15 * time.Second}).DialContext,
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+			if answer.StatusCode != http.StatusOK {
+				return proxyRefusal(answer.StatusCode)
+			}
+			return nil
+		},
+		DialContext:            connections.connect,
 		TLSHandshakeTimeout:    dialLimit,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		MaxIdleConnsPerHost:    cfg.MaxConnections, // as many as can be in use: see caller.slots

@@ -193,6 +193,53 @@ func TestProxyTrouble(t *testing.T) {
 	}
 }
 
+// TestProxyRefuses: a proxy that is there and lets nobody through is told from
+// one that is not there, with nothing of its answer but the status.
+func TestProxyRefuses(t *testing.T) {
+	for code, refusal := range map[int]string{403: "status 403", 407: "status 407", 502: "status 502"} {
+		play(t, full(), func(c *source.Config) {
+			c.Endpoint = "https://aws.test"
+			c.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test", User: url.UserPassword("user", "canary")})
+		}, func(t *testing.T, st *stand) {
+			st.proxy = status(code, "canary")
+			k := secretKey(t, "a")
+			e := fetch(t, t.Context(), st.source, k)[k].Err
+			if e == nil || e.Class != secret.Unavailable || !strings.Contains(e.Message, refusal) ||
+				!strings.Contains(e.Message, "HTTPS_PROXY") || strings.Contains(e.Error(), "canary") {
+				t.Errorf("Fetch = %v, want class Unavailable, the variable and %s", e, refusal)
+			}
+		})
+	}
+}
+
+// TestProtocol: HTTP/2 is not spoken, where one dead connection would be that of
+// all requests.
+func TestProtocol(t *testing.T) {
+	protocols := make(chan string, 1)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		protocols <- r.Proto
+		io.WriteString(w, `{"ARN":"arn","Name":"a","VersionId":"1","SecretString":"v"}`)
+	}))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := source.New(source.Config{
+		AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret.NewValue([]byte("x")), Endpoint: srv.URL, CABundle: bundle,
+	})
+	defer s.Close()
+	k := secretKey(t, "a")
+	if got := outcome(fetch(t, t.Context(), s, k)[k]); got != "v" {
+		t.Fatalf("Fetch = %q, want a value", got)
+	}
+	if got := <-protocols; got != "HTTP/1.1" {
+		t.Errorf("the request came by %s, want HTTP/1.1", got)
+	}
+}
+
 // TestRedirect: a signed request goes to the host it was signed for, only, and
 // what another host would have answered is no value.
 func TestRedirect(t *testing.T) {
@@ -226,12 +273,9 @@ func TestRedirect(t *testing.T) {
 }
 
 // TestIdleConnections: connections are kept for the next call, and not trusted
-// after a minute, nor after Close.
+// after a minute of the wall clock, nor after Close.
 func TestIdleConnections(t *testing.T) {
-	play(t, full(), func(c *source.Config) {
-		tr := c.Transport.(*http.Transport)
-		tr.IdleConnTimeout = 0 // as if the timers had stood still
-	}, func(t *testing.T, st *stand) {
+	play(t, full(), nil, func(t *testing.T, st *stand) {
 		k := parameterKey(t, "/a")
 		tests := []struct {
 			name  string
@@ -241,6 +285,8 @@ func TestIdleConnections(t *testing.T) {
 			{"first", func() {}, true},
 			{"at once", func() {}, false},
 			{"after 50 s", func() { time.Sleep(50 * time.Second) }, false},
+			{"after a freeze of 50 s", func() { st.jump(50 * time.Second) }, false},
+			{"after a freeze of 61 s", func() { st.jump(61 * time.Second) }, true},
 			{"after 61 s", func() { time.Sleep(61 * time.Second) }, true},
 			{"after Close", st.source.Close, true},
 		}
@@ -251,6 +297,9 @@ func TestIdleConnections(t *testing.T) {
 			if *dialled != tt.fresh {
 				t.Errorf("%s: a new connection was made: %t, want %t", tt.name, *dialled, tt.fresh)
 			}
+		}
+		if n := len(st.Calls()); n != len(tests) {
+			t.Errorf("%d calls, want one each", n)
 		}
 	})
 }

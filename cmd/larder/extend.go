@@ -38,6 +38,7 @@ type larder struct {
 	manifest *manifest.Manifest
 	http     *http.Server
 	serving  sync.WaitGroup
+	restored bool // the first INVOKE after a SnapStart restore has come
 }
 
 // extend is the extension, from start to shutdown. self is the path of the
@@ -96,15 +97,16 @@ func assemble(s settings, log *slog.Logger) *larder {
 	config.Observe = func(source.Call) { l.calls.Add(1) }
 	l.source = source.New(config)
 	l.cache = cache.New(cache.Config{
-		Fetch: l.source.Fetch, TTL: s.ttl, Entries: s.entries, Bytes: s.cacheBytes,
-		Declared: manifest.Keys(s.declarations),
+		Fetch: l.source.Fetch, Log: log, TTL: s.ttl, MaxStale: s.maxStale,
+		Entries: s.entries, Bytes: s.cacheBytes, Declared: manifest.Keys(s.declarations),
+		Ephemeral: s.mode == snapStart,
 	})
 	l.manifest = manifest.New(manifest.Config{
 		Declarations: s.declarations, Cache: l.cache,
 		Warn: s.warn, DeclaredOnly: s.declaredOnly,
 	})
 	l.http = server.HTTP(server.New(server.Config{
-		Manifest: l.manifest, Region: s.region, Token: s.sdk.sessionToken, Log: log,
+		Manifest: l.manifest, Region: s.region, Token: l.source.Recognizes, Log: log,
 	}), log)
 	return l
 }
@@ -112,13 +114,21 @@ func assemble(s settings, log *slog.Logger) *larder {
 // run serves on the listeners, which it closes, and goes through the lifecycle.
 func (l *larder) run(ctx context.Context, client *extension.Client, listeners []net.Listener) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	l.serve(listeners, cancel)
 	defer l.close()
-	return (&extension.Lifecycle{
+	defer cancel(nil)
+	lifecycle := &extension.Lifecycle{
 		Client: client, Events: []string{extension.Invoke, extension.Shutdown},
 		Init: l.init, Invoke: l.invoke, Shutdown: l.shutdown,
-	}).Run(ctx)
+	}
+	switch l.settings.mode {
+	case snapStart:
+		lifecycle.Init, lifecycle.Invoke = l.beforeSnapshot, l.afterRestore
+	case managedInstances:
+		lifecycle.Events = []string{extension.Shutdown}
+		lifecycle.Init = l.initManaged
+	}
+	return lifecycle.Run(ctx)
 }
 
 // serve answers on the listeners until close. A listener that fails ends the
@@ -133,40 +143,6 @@ func (l *larder) serve(listeners []net.Listener, fail context.CancelCauseFunc) {
 			}
 		})
 	}
-}
-
-// init fetches what is declared, while the runtime starts. The timeline of
-// larder-local reads the line "prefetch done" and all that it says.
-func (l *larder) init(ctx context.Context) error {
-	l.log.Debug("registered")
-	start := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, l.settings.initTimeout)
-	defer cancel()
-	v := l.manifest.Prefetch(ctx)
-	l.log.Info("prefetch done", "declared", v.Keys, "fetched", v.Fetched, "calls", l.calls.Load(),
-		"ms", float64(time.Since(start).Microseconds())/1000)
-	for _, p := range v.Late {
-		l.log.Warn("not fetched during init, a read asks again", "problem", p.String())
-	}
-	if !v.Stops {
-		for _, p := range v.Missing {
-			l.log.Warn("missing", "problem", p.String())
-		}
-		l.manifest.Settle()
-		return nil
-	}
-	// Whoever waits for a missing secret is let go by close, after the report.
-	kind := secretMissing
-	if v.TooLarge != nil {
-		kind = configInvalid
-	}
-	return &extension.Fault{Type: kind, Message: v.Message()}
-}
-
-// invoke runs at each INVOKE.
-func (l *larder) invoke(_ context.Context, e extension.Event) {
-	l.log.Debug("invoke", "requestId", e.RequestID)
-	l.manifest.Invoked()
 }
 
 // shutdown runs at SHUTDOWN; close does the work, which is the same for every

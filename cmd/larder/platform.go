@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,8 @@ import (
 type sdkSettings struct {
 	accessKeyID                      string
 	secretAccessKey, sessionToken    secret.Value
+	containerURI                     string
+	containerToken                   secret.Value
 	endpoint, secretsManager, ssm    string
 	fips, dualStack, ignoreEndpoints bool
 	caBundle                         string
@@ -33,16 +36,18 @@ func (s *settings) readPlatform(env map[string]string) (mistakes []error) {
 		mistakes = append(mistakes, fmt.Errorf("AWS_REGION: %w", err))
 		s.region = "unknown" // lets the references be checked all the same
 	}
-	if strings.TrimSpace(env["AWS_SESSION_TOKEN"]) == "" {
-		mistakes = append(mistakes, errors.New("AWS_SESSION_TOKEN: it is empty, so no reader could prove that it is the function"))
-	}
-	return append(mistakes, s.sdk.read(env)...)
+	mistakes = append(mistakes, s.sdk.read(env)...)
+	return add(mistakes, s.sdk.checkToken())
 }
 
 func (s *sdkSettings) read(env map[string]string) (mistakes []error) {
 	s.accessKeyID = env["AWS_ACCESS_KEY_ID"]
 	s.secretAccessKey = secret.NewValue([]byte(env["AWS_SECRET_ACCESS_KEY"]))
 	s.sessionToken = secret.NewValue([]byte(env["AWS_SESSION_TOKEN"]))
+	s.containerToken = secret.NewValue([]byte(env["AWS_CONTAINER_AUTHORIZATION_TOKEN"]))
+	if s.containerURI = env["AWS_CONTAINER_CREDENTIALS_FULL_URI"]; s.containerURI != "" {
+		mistakes = add(mistakes, checkURL("AWS_CONTAINER_CREDENTIALS_FULL_URI", s.containerURI))
+	}
 	for _, v := range []struct {
 		name string
 		into *bool
@@ -83,16 +88,40 @@ func (s *sdkSettings) readEndpoints(env map[string]string) (mistakes []error) {
 		if *v.into = env[v.name]; *v.into == "" {
 			continue
 		}
-		u, err := url.Parse(*v.into)
-		switch {
-		case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "": // err repeats the value
-			mistakes = append(mistakes, fmt.Errorf("%s: write a URL that starts with http:// or https:// and has a host", v.name))
-		case s.fips || s.dualStack:
-			mistakes = append(mistakes, fmt.Errorf("%s: an endpoint excludes AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT: unset it or them", v.name))
+		err := checkURL(v.name, *v.into)
+		if err == nil && (s.fips || s.dualStack) {
+			err = fmt.Errorf("%s: an endpoint excludes AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT: unset it or them", v.name)
 		}
+		mistakes = add(mistakes, err)
 	}
 	return mistakes
 }
+
+// checkURL looks at what is called over HTTP, and never repeats it: it may hold a
+// password.
+func checkURL(variable, text string) error {
+	if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return fmt.Errorf("%s: write a URL that starts with http:// or https:// and has a host", variable)
+	}
+	return nil
+}
+
+// checkToken makes sure that a reader can prove that it is the function: with the
+// session token, or with SnapStart's token where that serves for credentials, too.
+// Blanks are no token, because no header could hold them.
+func (s *sdkSettings) checkToken() error {
+	switch {
+	case !isBlank(s.sessionToken):
+		return nil
+	case s.accessKeyID != "" && s.secretAccessKey.Len() > 0 || s.containerURI == "":
+		return errors.New("AWS_SESSION_TOKEN: it is empty, so no reader could prove that it is the function")
+	case isBlank(s.containerToken):
+		return errors.New("AWS_CONTAINER_AUTHORIZATION_TOKEN: it is empty, so there are no credentials, and no reader could prove that it is the function")
+	}
+	return nil
+}
+
+func isBlank(v secret.Value) bool { return len(bytes.TrimSpace(v.Reveal())) == 0 }
 
 // checkFile reports why a file cannot be read, without its path. What it holds is
 // looked at after register.
@@ -120,6 +149,9 @@ func (s *settings) source() source.Config {
 		AccessKeyID:            s.sdk.accessKeyID,
 		SecretAccessKey:        s.sdk.secretAccessKey,
 		SessionToken:           s.sdk.sessionToken,
+		ContainerURI:           s.sdk.containerURI,
+		ContainerToken:         s.sdk.containerToken,
+		Ephemeral:              s.mode == snapStart,
 		Endpoint:               s.sdk.endpoint,
 		SecretsManagerEndpoint: s.sdk.secretsManager,
 		ParameterStoreEndpoint: s.sdk.ssm,

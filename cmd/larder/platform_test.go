@@ -27,6 +27,11 @@ func TestPlatform(t *testing.T) {
 		{"an empty token", []string{"AWS_REGION=eu-west-1", "AWS_SESSION_TOKEN="}, "eu-west-1", []string{"AWS_SESSION_TOKEN"}},
 		{"a token that no header can hold", []string{"AWS_REGION=eu-west-1", "AWS_SESSION_TOKEN= \t"}, "eu-west-1", []string{"AWS_SESSION_TOKEN"}},
 		{"nothing", nil, "unknown", []string{"AWS_REGION", "AWS_SESSION_TOKEN"}},
+		{"SnapStart", []string{"AWS_REGION=eu-west-1", "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.100.1:9001/2021-04-23/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN=t"}, "eu-west-1", nil},
+		{"SnapStart without its token", []string{"AWS_REGION=eu-west-1", "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1", "AWS_CONTAINER_AUTHORIZATION_TOKEN= "}, "eu-west-1", []string{"AWS_CONTAINER_AUTHORIZATION_TOKEN"}},
+		{"SnapStart without its address", []string{"AWS_REGION=eu-west-1", "AWS_CONTAINER_AUTHORIZATION_TOKEN=t"}, "eu-west-1", []string{"AWS_SESSION_TOKEN"}},
+		{"SnapStart beside keys", []string{"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=i", "AWS_SECRET_ACCESS_KEY=k", "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://x", "AWS_CONTAINER_AUTHORIZATION_TOKEN=t"}, "eu-west-1", []string{"AWS_SESSION_TOKEN"}},
+		{"SnapStart at no address", []string{"AWS_REGION=eu-west-1", "AWS_CONTAINER_CREDENTIALS_FULL_URI=169.254.100.1:9001", "AWS_CONTAINER_AUTHORIZATION_TOKEN=t"}, "eu-west-1", []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI"}},
 		{"bad words", []string{
 			"AWS_REGION=eu-west-1", "AWS_SESSION_TOKEN=t",
 			"AWS_USE_FIPS_ENDPOINT=1", "AWS_USE_DUALSTACK_ENDPOINT=yes", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=x",
@@ -125,6 +130,7 @@ func TestSourceConfig(t *testing.T) {
 	t.Parallel()
 	s, _, mistakes := readSettings(function(
 		"AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=key", "AWS_SESSION_TOKEN=token",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://container", "AWS_CONTAINER_AUTHORIZATION_TOKEN=authorization",
 		"AWS_ENDPOINT_URL=http://all", "AWS_ENDPOINT_URL_SECRETS_MANAGER=http://secrets", "AWS_ENDPOINT_URL_SSM=http://parameters",
 		"PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS=7", "SECRETS_MANAGER_TIMEOUT_MILLIS=100", "SSM_PARAMETER_STORE_TIMEOUT_MILLIS=200",
 	))
@@ -136,6 +142,8 @@ func TestSourceConfig(t *testing.T) {
 		"AccessKeyID":            got.AccessKeyID == "id",
 		"SecretAccessKey":        string(got.SecretAccessKey.Reveal()) == "key",
 		"SessionToken":           string(got.SessionToken.Reveal()) == "token",
+		"ContainerURI":           got.ContainerURI == "http://container",
+		"ContainerToken":         string(got.ContainerToken.Reveal()) == "authorization",
 		"Endpoint":               got.Endpoint == "http://all",
 		"SecretsManagerEndpoint": got.SecretsManagerEndpoint == "http://secrets",
 		"ParameterStoreEndpoint": got.ParameterStoreEndpoint == "http://parameters",
@@ -153,6 +161,12 @@ func TestSourceConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, _, _ = readSettings(function("AWS_USE_FIPS_ENDPOINT=true", "AWS_USE_DUALSTACK_ENDPOINT=true", "AWS_CA_BUNDLE="+bundle))
+	if got.Ephemeral {
+		t.Error("Ephemeral without SnapStart")
+	}
+	if s, _, _ := readSettings(function("AWS_LAMBDA_INITIALIZATION_TYPE=snap-start")); !s.source().Ephemeral {
+		t.Error("not Ephemeral with SnapStart")
+	}
 	if got := s.source(); !got.FIPS || !got.DualStack || got.CABundle != bundle {
 		t.Errorf("FIPS = %t, DualStack = %t, CABundle = %q, want what the environment says", got.FIPS, got.DualStack, got.CABundle)
 	}

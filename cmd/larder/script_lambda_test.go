@@ -53,7 +53,7 @@ func (b *bench) run(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	flags := []string{
 		"run", "--log", "--layer", ts.Getenv("LAYER"), "--responses", "responses", "--port", port,
-		"--env", noRaceSleep, "--invoke", "0", "--timeout", patience, "--init-timeout", patience,
+		"--env", noRaceSleep, "--invoke", "0", "--timeout", patience.String(), "--init-timeout", patience.String(),
 	}
 	if exists(ts, "secrets.yaml") {
 		flags = append(flags, "--secrets", "secrets.yaml")
@@ -83,7 +83,7 @@ func (b *bench) run(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // patience is as much time as no story needs, on the slowest machine.
-const patience = "60s"
+const patience = time.Minute
 
 // noRaceSleep lets programs with the race detector exit at once, as others do.
 const noRaceSleep = "GORACE=atexit_sleep_ms=0"
@@ -106,7 +106,7 @@ func events(ts *testscript.TestScript, name string) []string {
 // It returns the place and the form of the first that it finds.
 func leak(ts *testscript.TestScript) (where, form string) {
 	values := secretValues(ts)
-	for _, output := range []string{"stdout", "stderr", "responses", "record"} {
+	for _, output := range []string{"stdout", "stderr", "responses", "record", "output"} {
 		if !strings.HasPrefix(output, "std") && !exists(ts, output) {
 			continue
 		}

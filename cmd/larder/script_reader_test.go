@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -10,8 +9,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +21,8 @@ import (
 
 // request is one read and what must come of it.
 type request struct {
-	// Path is the target of the request as it is sent.
+	// Path is the target of the request as it is sent, with {etag} replaced by the
+	// last ETag that this client has got, percent-encoded.
 	Path string `json:"path"`
 	// Method is GET unless it is set.
 	Method string `json:"method"`
@@ -32,6 +32,13 @@ type request struct {
 	// Count makes so many reads of it, with {n} in Path and Want replaced by the
 	// numbers from 1 on. Zero: one, as it is.
 	Count int `json:"count"`
+	// After is how many milliseconds the function works before the read. Zero: none.
+	After int `json:"after"`
+	// For makes the read over and over for so many milliseconds, or until the body is
+	// as it must be, and shows each line once. Zero: one read.
+	For int `json:"for"`
+	// Within marks an answer as late that took longer, in milliseconds. Zero: none is.
+	Within int `json:"within"`
 
 	// Want is the value that must come, Bytes one in base64, Wants the object of
 	// all variables, and Match a regular expression for the body.
@@ -44,16 +51,24 @@ type request struct {
 }
 
 // reader is a function's runtime. It makes the reads of each event and answers
-// with a line for each: see read. Those of READER_INIT it makes at module load,
-// and prints the lines. READER_COUNT clients make all the reads at once, each on
-// a connection of its own and beginning with another read.
+// with a line for each: see read. Those of READER_INIT it makes at module load and
+// those of READER_RESTORE after the restore of a snapshot, and prints the lines.
+// READER_COUNT clients make all the reads at once, each on a connection of its own
+// and beginning with another read.
 func reader() {
-	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
+	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/"
 	if text := os.Getenv("READER_INIT"); text != "" {
 		fmt.Println(beginsToRead)
 		os.Stdout.WriteString(carryOut([]byte(text)))
 	}
 	platform := &http.Client{Transport: &http.Transport{}}
+	if text := os.Getenv("READER_RESTORE"); text != "" {
+		if _, err := platform.Get(api + "restore/next"); err != nil {
+			leave(err)
+		}
+		os.Stdout.WriteString(carryOut([]byte(text)))
+	}
+	api += "invocation/"
 	for {
 		next, err := platform.Get(api + "next")
 		if err != nil {
@@ -102,7 +117,7 @@ func carryOut(event []byte) string {
 			client := newLocalClient()
 			defer client.CloseIdleConnections()
 			for n := range requests {
-				lines[i] = append(lines[i], requests[(n+i)%len(requests)].read(client))
+				lines[i] = append(lines[i], requests[(n+i)%len(requests)].repeat(client)...)
 			}
 		})
 	}
@@ -142,14 +157,19 @@ func expandRequests(requests []request) []request {
 	return all
 }
 
-// newLocalClient returns a client with connections of its own, which shows
-// redirects instead of following them.
-func newLocalClient() *http.Client {
-	return &http.Client{
+// localClient is a client with connections of its own, which shows redirects
+// instead of following them.
+type localClient struct {
+	http.Client
+	etag string // the last one that it got
+}
+
+func newLocalClient() *localClient {
+	return &localClient{Client: http.Client{
 		Transport:     &http.Transport{},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       20 * time.Second,
-	}
+	}}
 }
 
 // localAddress is where the extension listens.
@@ -157,15 +177,32 @@ func localAddress() string {
 	return "localhost:" + cmp.Or(os.Getenv("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"), "2773")
 }
 
+// repeat makes the read once, or as often as it must, and returns the lines.
+func (r *request) repeat(client *localClient) []string {
+	<-time.After(time.Duration(r.After) * time.Millisecond)
+	end := time.Now().Add(time.Duration(r.For) * time.Millisecond)
+	var lines []string
+	for {
+		line := r.read(client)
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+		if strings.Contains(line, same) || !time.Now().Before(end) {
+			return lines
+		}
+	}
+}
+
 // read makes the read and returns its line: status, same or different or -, the
 // path, and the headers that matter. The body follows only if it is an error's,
 // which holds no value.
-func (r *request) read(client *http.Client) string {
-	req, err := http.NewRequest(cmp.Or(r.Method, "GET"), "http://"+localAddress()+r.Path, nil)
+func (r *request) read(client *localClient) string {
+	path := strings.ReplaceAll(r.Path, "{etag}", url.QueryEscape(client.etag))
+	req, err := http.NewRequest(cmp.Or(r.Method, "GET"), "http://"+localAddress()+path, nil)
 	if err != nil {
 		return fmt.Sprintln("not a request:", err)
 	}
-	req.Header.Set("X-Aws-Parameters-Secrets-Token", os.Getenv("AWS_SESSION_TOKEN"))
+	req.Header.Set("X-Aws-Parameters-Secrets-Token", cmp.Or(os.Getenv("AWS_SESSION_TOKEN"), os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")))
 	for name, value := range r.Header {
 		switch {
 		case name == "Host":
@@ -176,6 +213,7 @@ func (r *request) read(client *http.Client) string {
 			req.Header.Set(name, value)
 		}
 	}
+	begin := time.Now()
 	resp, err := client.Do(req)
 	if err != nil {
 		return trouble(err) + " " + r.Path + "\n"
@@ -185,14 +223,18 @@ func (r *request) read(client *http.Client) string {
 	if err != nil {
 		return "cut off " + r.Path + "\n"
 	}
-	line := fmt.Sprintf("%d %s %s", resp.StatusCode, r.judge(resp, body), r.Path)
+	client.etag = cmp.Or(resp.Header.Get("ETag"), client.etag)
+	line := fmt.Sprint(resp.StatusCode) + r.judge(resp, body) + r.Path
+	if r.Within != 0 && time.Since(begin) > time.Duration(r.Within)*time.Millisecond {
+		line += " late"
+	}
 	for _, name := range []string{"Age", "ETag"} { // differ from run to run
 		if resp.Header.Get(name) != "" {
 			line += " " + name
 		}
 	}
 	for _, name := range []string{
-		"Content-Type", "Location", "Allow", "Retry-After", "Larder-Error", "Larder-Action", "Larder-Region", "Larder-Binary",
+		"Content-Type", "Location", "Allow", "Retry-After", "Larder-Stale", "Larder-Error", "Larder-Action", "Larder-Region", "Larder-Binary",
 	} {
 		if value := resp.Header.Get(name); value != "" {
 			line += " " + name + "=" + strings.ReplaceAll(value, " ", "")
@@ -210,63 +252,4 @@ func trouble(err error) string {
 		return "unreachable"
 	}
 	return "cut off"
-}
-
-func (r *request) judge(resp *http.Response, body []byte) string {
-	var same bool
-	switch {
-	case r.Want != nil:
-		same = *r.Want == string(valueIn(r.Path, body))
-	case r.Bytes != nil:
-		same = bytes.Equal(r.Bytes, valueIn(r.Path, body))
-	case r.Wants != nil:
-		same = maps.Equal(r.Wants, variablesIn(resp, body))
-	case r.Match != "":
-		same = regexp.MustCompile(r.Match).Match(body)
-	default:
-		return "-"
-	}
-	if same {
-		return "same"
-	}
-	return "different"
-}
-
-// valueIn takes the value out of the form that the path answers in.
-func valueIn(path string, body []byte) []byte {
-	var answer struct {
-		SecretString *string
-		SecretBinary []byte
-		Parameter    struct{ Value *string }
-	}
-	switch {
-	case strings.HasPrefix(path, "/secretsmanager/"), strings.HasPrefix(path, "/v1/"), strings.HasPrefix(path, "/systemsmanager/"):
-		if json.Unmarshal(body, &answer) != nil {
-			return nil
-		}
-	default:
-		return body
-	}
-	for _, text := range []*string{answer.SecretString, answer.Parameter.Value} {
-		if text != nil {
-			return []byte(*text)
-		}
-	}
-	return answer.SecretBinary
-}
-
-// variablesIn reads either form of all variables.
-func variablesIn(resp *http.Response, body []byte) map[string]string {
-	all := make(map[string]string)
-	if resp.Header.Get("Content-Type") == "application/json" {
-		if json.Unmarshal(body, &all) != nil {
-			return nil
-		}
-		return all
-	}
-	for item := range strings.SplitSeq(string(body), "\x00") {
-		name, value, _ := strings.Cut(item, "=")
-		all[name] = value
-	}
-	return all
 }

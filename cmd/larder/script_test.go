@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -16,8 +17,13 @@ import (
 	"larder/internal/gotest"
 )
 
-// TestMain lets the test binary play the other processes of a function.
+// TestMain lets the test binary play the other processes of a function. Stories
+// spend most of their time waiting for it to pass, so more of them run at once than
+// there are processors, unless -parallel says otherwise.
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){
 		"reader": reader,
 		"holder": holder,
@@ -28,7 +34,7 @@ func TestMain(m *testing.M) {
 // a function with its secrets, and what it and Lambda then see. Besides the
 // commands of testscript, a story has:
 //
-//	lambda [flags]        run the function: see bench.lambda
+//	lambda [flags]        run the function from its start to its end: see bench.lambda
 //	leaks [flags]         the same, and a secret must be found in what comes out
 //	record                run init, and write down what happened: see bench.record
 //	took LIMIT FROM TO    in the timeline, from one event to another at most LIMIT
@@ -39,6 +45,32 @@ func TestMain(m *testing.M) {
 //	join NAME             put an extension besides larder into the layer
 //	pack FILE             write the layer as a zip
 //	expand FILE           replace {64KiB} in a file by so much text
+//
+// A story that changes something in the middle keeps its function running:
+//
+//	start [-timeout D] [-mode MODE] [NAME=VALUE...]
+//	                      run init: see bench.start
+//	invoke [FILE] [&]     run the reads in a file, or in reads, until they are answered
+//	answered              wait for the answer to an invoke with &
+//	freeze [-now]         stop all processes when the invoke has ended, or at once
+//	thaw                  let them go on
+//	shutdown              end the function: see shutdown
+//
+//	change FILE           AWS has what a file says: see change
+//	fault FAULT...        AWS has trouble, as '{action: Get*, code: ThrottlingException}'
+//	renew                 the keys of the function have expired
+//	network cut           all connections to AWS end with a reset; see awstest.Relay
+//	network swallow       they stay open, and nothing passes
+//	network hole          neither on new ones
+//	heal                  end of all faults; the network is as it was
+//
+//	age D [REGEXP]        wait until the last value from AWS, or another call, is so old
+//	asked REGEXP          wait until AWS is asked: see calls
+//	calls N[-M] [REGEXP]  AWS was asked so often since the last invoke: see calls
+//	[!] held LIMIT        larder held the end of the invoke for LIMIT at most, or longer
+//	responded LIMIT       the function answered within LIMIT
+//	[!] logged [-count=N] REGEXP
+//	                      a process has printed that: see logged
 func TestScripts(t *testing.T) {
 	b := newBench(t)
 	testscript.Run(t, testscript.Params{
@@ -50,6 +82,10 @@ func TestScripts(t *testing.T) {
 			"lambda": b.lambda, "leaks": b.leaks, "record": b.record, "took": took,
 			"aws": aws, "occupy": b.occupy, "trap": trap, "trapped": trapped,
 			"join": join, "pack": b.pack, "expand": expand,
+
+			"start": b.start, "invoke": invoke, "answered": answered, "freeze": freeze, "thaw": thaw, "shutdown": shutdown,
+			"change": change, "fault": fault, "renew": renew, "network": network, "heal": heal,
+			"age": age, "asked": asked, "calls": calls, "held": held, "responded": responded, "logged": logged,
 		},
 	})
 }
@@ -93,6 +129,7 @@ func (b *bench) setup(env *testscript.Env) error {
 	env.Setenv("LAYER", b.layer)
 	env.Vars = append(env.Vars, noRaceSleep)
 	env.Values[trapsKey{}] = &traps{}
+	env.Values[functionKey{}] = new(*function)
 	return nil
 }
 

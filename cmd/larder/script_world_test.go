@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/pem"
 	"io"
 	"log"
@@ -114,10 +115,14 @@ func aws(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Rename(ts.MkAbs("secrets.yaml"), ts.MkAbs("served.yaml")))
 }
 
+// region is where the functions of stories are that run with a standIn.
+const region = "eu-west-1"
+
 // standIn returns AWS with what secrets.yaml says.
 func standIn(ts *testscript.TestScript) *awstest.Server {
 	config, err := awstest.ReadConfig(ts.MkAbs("secrets.yaml"))
 	ts.Check(err)
+	config.Region = cmp.Or(config.Region, region)
 	s, err := awstest.New(config)
 	ts.Check(err)
 	ts.Defer(s.Close)
@@ -128,7 +133,7 @@ func standIn(ts *testscript.TestScript) *awstest.Server {
 func variablesFor(s *awstest.Server, url string) []string {
 	key, secret, token := s.Credentials()
 	return []string{
-		"AWS_ENDPOINT_URL=" + url, "AWS_REGION=eu-west-1",
+		"AWS_ENDPOINT_URL=" + url, "AWS_REGION=" + region,
 		"AWS_ACCESS_KEY_ID=" + key, "AWS_SECRET_ACCESS_KEY=" + secret, "AWS_SESSION_TOKEN=" + token,
 	}
 }

@@ -26,11 +26,13 @@ type settings struct {
 	scan           bool
 	initTimeout    time.Duration
 	warn           bool
+	maxStale       time.Duration
 	cacheBytes     int
 	declaredOnly   bool
 
 	// What Lambda and the SDK's users set.
 	runtimeAPI string
+	mode       mode
 	region     string
 	json       bool
 	sdk        sdkSettings
@@ -58,6 +60,7 @@ func readSettings(environ []string) (s settings, warnings, mistakes []error) {
 	if s.scan {
 		warnings = add(warnings, nearReferences(names, env))
 	}
+	s.mode = readMode(env)
 	mistakes = append(mistakes, s.readPlatform(env)...)
 
 	var wrong []error

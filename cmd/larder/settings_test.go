@@ -43,13 +43,13 @@ func TestAllMistakes(t *testing.T) {
 	t.Parallel()
 	_, _, mistakes := readSettings([]string{
 		"AWS_REGION=evil.com/x", "AWS_USE_FIPS_ENDPOINT=maybe", "AWS_ENDPOINT_URL=localhost", "AWS_CA_BUNDLE=/no/such/file",
-		"LARDER_SCAN_ENV=yes", "LARDER_INIT_TIMEOUT=soon", "LARDER_ON_INIT_FAILURE=x", "LARDER_CACHE_BYTES=lots", "LARDER_DECLARED_ONLY=x",
+		"LARDER_SCAN_ENV=yes", "LARDER_INIT_TIMEOUT=soon", "LARDER_ON_INIT_FAILURE=x", "LARDER_MAX_STALE=never", "LARDER_CACHE_BYTES=lots", "LARDER_DECLARED_ONLY=x",
 		"LARDER_PREFETCH=secretsmanager://a b ssm://c/d",
 		"DB=secretsmanager://a b", "API_KEY=ssm:///x?colour=red",
 	})
 	want := []string{
-		"LARDER_SCAN_ENV", "LARDER_INIT_TIMEOUT", "LARDER_ON_INIT_FAILURE", "LARDER_CACHE_BYTES", "LARDER_DECLARED_ONLY",
-		"AWS_REGION", "AWS_SESSION_TOKEN", "AWS_USE_FIPS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE",
+		"LARDER_SCAN_ENV", "LARDER_INIT_TIMEOUT", "LARDER_ON_INIT_FAILURE", "LARDER_MAX_STALE", "LARDER_CACHE_BYTES", "LARDER_DECLARED_ONLY",
+		"AWS_REGION", "AWS_USE_FIPS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_SESSION_TOKEN",
 		"API_KEY", "DB", "LARDER_PREFETCH, item 2", "LARDER_PREFETCH, item 3",
 	}
 	if got := names(mistakes); !slices.Equal(got, want) {

@@ -120,6 +120,10 @@ func variables() []variable {
 			s.warn = text == "warn"
 			return nil
 		}},
+		{"LARDER_MAX_STALE", "1h", func(s *settings, text string) (err error) {
+			s.maxStale, err = secret.ParseDuration(text)
+			return err
+		}},
 		{"LARDER_CACHE_BYTES", "16MiB", func(s *settings, text string) (err error) {
 			s.cacheBytes, err = size(text)
 			return err

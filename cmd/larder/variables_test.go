@@ -94,6 +94,12 @@ func settingTests() []struct {
 		{"LARDER_ON_INIT_FAILURE", func(s settings) any { return s.warn }, []given{
 			{"fail", false, fine}, {"warn", true, fine}, {" warn ", true, fine}, {"ignore", false, "fail or warn"}, {"failwarn", false, "fail or warn"},
 		}},
+		{"LARDER_MAX_STALE", func(s settings) any { return s.maxStale }, []given{
+			{"0", time.Duration(0), fine}, {"0s", time.Duration(0), fine}, {"90", 90 * time.Second, fine}, {" 24h ", 24 * time.Hour, fine},
+			{"250ms", 250 * time.Millisecond, fine}, {"1h", time.Hour, fine}, {"31536000", year, fine},
+			{"-1", time.Hour, "negative"}, {"-1h", time.Hour, "negative"}, {"never", time.Hour, "not a duration"}, {"1 h", time.Hour, "not a duration"},
+			{"31536001", time.Hour, "longer than a year"}, {"99999999999999999999", time.Hour, "longer than a year"},
+		}},
 		{"LARDER_CACHE_BYTES", func(s settings) any { return s.cacheBytes }, []given{
 			{"1", 1, fine}, {"1048576", 1 << 20, fine}, {"512KiB", 512 << 10, fine}, {"16 MiB", 16 << 20, fine}, {"16MB", 16_000_000, fine},
 			{"5KB", 5000, fine}, {"2147483647", math.MaxInt32, fine},
@@ -225,6 +231,7 @@ func FuzzSettings(f *testing.F) {
 			"level":           s.level >= slog.LevelDebug && s.level <= levelNone,
 			"max connections": s.maxConnections >= 1 && s.maxConnections <= maxConnections,
 			"init timeout":    s.initTimeout > 0 && s.initTimeout <= maxInit,
+			"max stale":       s.maxStale >= 0,
 			"cache bytes":     s.cacheBytes > 0 && s.cacheBytes <= math.MaxInt32,
 		}
 		for _, service := range []secret.Service{secret.SecretsManager, secret.ParameterStore} {

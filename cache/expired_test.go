@@ -1,0 +1,122 @@
+package cache_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"larder/cache"
+	"larder/secret"
+)
+
+// INVOKE and the expired read of a declared key start the same batch.
+func TestExpiredReadStartsTheBatch(t *testing.T) {
+	t.Parallel()
+	e := name("e")
+	tests := []struct {
+		name  string
+		read  secret.Key
+		calls string // what the read asks for; then, what Refresh asks for besides
+		after string
+	}{
+		{"of a declared key", a, "a b c", ""},
+		{"of another declared key, which nobody read since", d, "d a b c", ""},
+		{"of an undeclared key", c, "c", "a b"},
+		{"of a key that is not there", e, "e", "a b c"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := start(t, bounded, declare(a, b, d))
+				f.aws.reply = func(k secret.Key) secret.Result { return found(k, "v1") }
+				f.all(a, b, c, d)
+				f.refreshed()
+				f.force(d)
+				f.Begin([]secret.Key{d}).Wait(t.Context()) // since then nobody has read it
+				f.clock.tick(ttl)
+				f.aws.reply = nil
+				calls := f.aws.count()
+				r := f.read(tt.read, false)
+				check(t, "the read asks for", f.aws.call(calls).names(), tt.calls)
+				batch := f.Refresh()
+				if tt.after == "" {
+					check(t, "calls", f.aws.count(), calls+1)
+				} else {
+					check(t, "Refresh asks for", f.aws.call(calls+1).names(), tt.after)
+				}
+				for n := calls; n < f.aws.count(); n++ {
+					for _, k := range f.aws.call(n).keys {
+						f.aws.call(n).answer(found(k, "v2"))
+					}
+				}
+				check(t, "the read", r.got(), "miss v2")
+				check(t, "Refresh brings", batch.Wait(t.Context())[a].Record.Version, "v2")
+				check(t, "another read", f.get(a), "hit v2")
+				check(t, "Idle", f.Idle(), true)
+			})
+		})
+	}
+}
+
+// Before the first INVOKE, what is declared counts as read here, too.
+func TestExpiredReadBeforeTheFirstRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, declare(a, b))
+		f.aws.reply = func(k secret.Key) secret.Result { return found(k, "v1") }
+		f.Begin([]secret.Key{a, b}).Wait(t.Context())
+		f.clock.step(time.Hour, 0)
+		check(t, "a read", f.get(b), "miss v1")
+		check(t, "it asked for", f.aws.call(1).names(), "b a")
+		check(t, "Refresh asks for", f.refreshed(), "")
+	})
+}
+
+// A storm of readers over a declared set that has expired costs one batch.
+func TestStormOnExpiredSet(t *testing.T) {
+	t.Parallel()
+	for _, invoked := range []bool{false, true} { // before the readers come
+		synctest.Test(t, func(t *testing.T) {
+			const readers = 200
+			var keys []secret.Key
+			for n := range 20 {
+				keys = append(keys, name(fmt.Sprint("n", n)))
+			}
+			f := start(t, bounded, declare(keys...))
+			f.aws.reply = func(k secret.Key) secret.Result { return found(k, "v1") }
+			f.all(keys...)
+			f.clock.step(time.Hour, 0) // frozen
+			f.aws.reply = nil
+			calls := f.aws.count()
+			var batch *cache.Batch
+			if invoked {
+				batch = f.Refresh()
+			}
+			var all sync.WaitGroup
+			for n := range readers {
+				all.Go(func() {
+					for i := range keys {
+						key := keys[(n+i)%len(keys)]
+						if answer, err := f.Get(t.Context(), key, false); err != nil || answer.Record.Version != "v2" {
+							t.Errorf("Get(%v) = %s, want v2", key, say(answer, err))
+						}
+					}
+				})
+			}
+			synctest.Wait()
+			check(t, "calls", f.aws.count(), calls+1)
+			check(t, "keys of the batch", len(f.aws.call(calls).keys), len(keys))
+			for _, k := range keys {
+				f.aws.call(calls).answer(found(k, "v2"))
+			}
+			all.Wait()
+			if batch != nil {
+				check(t, "outcomes", len(batch.Wait(t.Context())), len(keys))
+			}
+			check(t, "calls", f.aws.count(), calls+1)
+		})
+	}
+}

@@ -1,0 +1,75 @@
+package cache
+
+import (
+	"cmp"
+	"slices"
+
+	"larder/secret"
+)
+
+// Refresh starts to fetch, in one batch, everything that is due and has been read
+// since it was last fetched; what nobody reads is left to expire and costs no
+// call. It returns nil if nothing is due. The expired read of a declared key
+// starts the same: whoever comes first, the other joins.
+//
+// The first Refresh takes what is declared for read. A sandbox may wait for hours
+// between init and the first INVOKE, and the function will read it now.
+func (c *Cache) Refresh() *Batch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	keys := c.dueLocked()
+	c.invoked = true
+	if len(keys) == 0 {
+		return nil
+	}
+	return c.beginLocked(keys)
+}
+
+// dueLocked returns the keys by which to refresh, in a stable order.
+func (c *Cache) dueLocked() []secret.Key {
+	now := c.config.Clock.Now()
+	var keys []secret.Key
+	for key, e := range c.index {
+		if key != c.refreshKeyLocked(e) {
+			continue // an entry is in the index under each of its keys
+		}
+		worth, _ := c.freshnessLocked(e, now)
+		calling := c.runningLocked(key) != nil
+		if worth >= due && (calling || e.failing.over(now) && e.cut.over(now)) {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b secret.Key) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Region, b.Region), cmp.Compare(a.String(), b.String()))
+	})
+	return keys
+}
+
+// refreshKeyLocked returns the key by which e is refreshed: the one by which it
+// was last read. It is the zero Key if nobody has.
+func (c *Cache) refreshKeyLocked(e *entry) secret.Key {
+	if e.reader != (secret.Key{}) || c.invoked {
+		return e.reader
+	}
+	for _, k := range e.keys {
+		if _, ok := c.config.Declared[k]; ok {
+			return k
+		}
+	}
+	return secret.Key{}
+}
+
+// launchDueLocked starts the call for an expired key, and for all that is due
+// besides if it is declared.
+func (c *Cache) launchDueLocked(key secret.Key) *flight {
+	fs := []*flight{newFlight(key)}
+	if e := c.index[key]; e != nil && e.pinned {
+		for _, k := range c.dueLocked() {
+			if c.index[k] != e && c.runningLocked(k) == nil {
+				fs = append(fs, newFlight(k))
+			}
+		}
+	}
+	c.launchLocked(fs, false)
+	return fs[0]
+}

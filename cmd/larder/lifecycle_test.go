@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"larder/extension"
+)
+
+// deadlines are times until a deadline, and for how long next is held while AWS
+// hangs; negative where AWS is not asked at all.
+func deadlines() map[time.Duration]time.Duration {
+	const none = -1
+	return map[time.Duration]time.Duration{
+		900 * time.Second:       2 * time.Second,
+		2201 * time.Millisecond: 2 * time.Second,
+		2200 * time.Millisecond: 2 * time.Second,
+		2199 * time.Millisecond: 1999 * time.Millisecond,
+		300 * time.Millisecond:  100 * time.Millisecond,
+		201 * time.Millisecond:  time.Millisecond,
+		200 * time.Millisecond:  none,
+		199 * time.Millisecond:  none,
+		0:                       none,
+		-time.Second:            none,
+		-24 * time.Hour:         none,
+	}
+}
+
+func TestHoldNext(t *testing.T) {
+	t.Parallel()
+	for until, want := range deadlines() {
+		synctest.Test(t, func(t *testing.T) {
+			asked := false
+			began := time.Now()
+			holdNext(t.Context(), event(until), func(ctx context.Context) {
+				asked = true
+				<-ctx.Done()
+			})
+			if asked != (want >= 0) || time.Since(began) != max(want, 0) {
+				t.Errorf("holdNext with %v to the deadline asks AWS: %t, and holds next for %v, want %t and %v",
+					until, asked, time.Since(began), want >= 0, max(want, 0))
+			}
+		})
+	}
+	asked := false
+	holdNext(t.Context(), extension.Event{Type: extension.Invoke}, func(context.Context) { asked = true })
+	if asked {
+		t.Error("holdNext asks AWS without a deadline")
+	}
+}
+
+// What is due is fetched while the handler runs, and next is not held for longer
+// than that takes.
+func TestInvoke(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		b.start()
+		b.holds("an invoke with nothing due", 0, b.invoke, event(900*time.Second))
+		b.asked("nothing due")
+		if strings.Contains(b.output.String(), "refresh done") {
+			t.Errorf("the log tells of a refresh that was none:\n%s", b.output.String())
+		}
+		b.read("a")
+		time.Sleep(2 * time.Minute)
+		b.holds("an invoke", 0, b.invoke, event(900*time.Second))
+		b.asked("what is due and was read", "a")
+		if want := `msg="refresh done" due=1 fetched=1 calls=1 ms=0`; !strings.Contains(b.output.String(), want) {
+			t.Errorf("the log does not say %s:\n%s", want, b.output.String())
+		}
+		time.Sleep(2 * time.Minute)
+		b.holds("an invoke that nobody has read before", 0, b.invoke, event(900*time.Second))
+		b.asked("what nobody reads")
+	}, "A=secretsmanager://a", "B=ssm:///b")
+}
+
+// AWS may hang: next is asked for in time, with nothing under way, and the handler
+// has been served what is due meanwhile.
+func TestInvokeWhileAWSHangs(t *testing.T) {
+	for until, want := range deadlines() {
+		t.Run(until.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bubble) {
+				b.start()
+				b.read("a")
+				time.Sleep(55 * time.Second) // due, not expired
+				b.hang(true)
+				handler := make(chan string, 1)
+				go func() {
+					synctest.Wait()
+					handler <- b.read("a")
+				}()
+				b.holds("an invoke", max(want, 0), b.invoke, event(until))
+				if got := <-handler; got != "hit" {
+					t.Errorf("the handler's read was answered with a %s, want a hit", got)
+				}
+				if want < 0 {
+					b.asked("no time")
+				} else {
+					b.asked("an invoke", "a")
+				}
+			}, "A=secretsmanager://a")
+		})
+	}
+}
+
+// Hours after init, as with provisioned concurrency, the first INVOKE fetches all
+// that is declared in one batch.
+func TestInvokeAfterHours(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		b.start()
+		time.Sleep(5 * time.Hour)
+		b.holds("an invoke", 0, b.invoke, event(900*time.Second))
+		b.asked("the first invoke", "a b /p")
+	}, "A=secretsmanager://a", "B=secretsmanager://b", "P=ssm:///p", "AWS_LAMBDA_INITIALIZATION_TYPE=provisioned-concurrency")
+}
+
+// With caching off, what init fetched is for the start of the runtime only, which
+// the first INVOKE ends.
+func TestInvokeDropsWhatWasForTheStart(t *testing.T) {
+	for _, invoked := range []bool{false, true} {
+		t.Run(fmt.Sprint(invoked), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bubble) {
+				b.start()
+				if invoked {
+					b.holds("an invoke", 0, b.invoke, event(time.Second))
+				}
+				if _, err := b.manifest.Variables(t.Context(), false); err != nil {
+					t.Errorf("Variables: %v", err)
+				}
+				if invoked {
+					b.asked("the variables", "a")
+				} else {
+					b.asked("the variables")
+				}
+			}, "A=secretsmanager://a", "PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED=false")
+		})
+	}
+}
+
+const snapStarted = "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"
+
+// Under SnapStart nothing is fetched before the first INVOKE but what somebody
+// reads, and that is not kept. Then comes what is init elsewhere.
+func TestSnapStart(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		if err := b.beforeSnapshot(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * 24 * time.Hour) // the snapshot is stored, and restored
+		b.asked("before anybody reads")
+		for range 2 {
+			if got := b.read("a"); got != "miss" {
+				t.Errorf("a read before the first INVOKE is a %s, want a miss", got)
+			}
+		}
+		b.asked("reads before the first INVOKE", "a", "a")
+		b.busy = true
+		if got := b.read("a"); !strings.Contains(got, "Throttled") {
+			t.Errorf("a read before the first INVOKE, while AWS throttles, is a %s, want a failure at once", got)
+		}
+		b.busy = false
+		b.asked("a read while AWS throttles", "a")
+		b.holds("the first INVOKE", 0, b.afterRestore, event(900*time.Second))
+		b.asked("the first INVOKE", "a b")
+		if got := b.read("a"); got != "hit" {
+			t.Errorf("a read after it is a %s, want a hit", got)
+		}
+		b.holds("the second INVOKE", 0, b.afterRestore, event(900*time.Second))
+		b.asked("the second INVOKE")
+		time.Sleep(2 * time.Minute)
+		b.holds("the third INVOKE", 0, b.afterRestore, event(900*time.Second))
+		b.asked("the third INVOKE, with everything expired: what was read", "a")
+		if n := strings.Count(b.output.String(), `msg="prefetch done"`); n != 1 {
+			t.Errorf("there were %d prefetches, want 1", n)
+		}
+	}, "A=secretsmanager://a", "B=secretsmanager://b", snapStarted)
+}
+
+// The first INVOKE has a deadline like any other.
+func TestSnapStartWhileAWSHangs(t *testing.T) {
+	for until, want := range deadlines() {
+		t.Run(until.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bubble) {
+				if err := b.beforeSnapshot(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				b.hang(true)
+				b.holds("the first INVOKE", max(want, 0), b.afterRestore, event(until))
+				if want < 0 {
+					b.asked("no time")
+				} else {
+					b.asked("the first INVOKE", "a")
+				}
+				b.hang(false)
+				got := []string{b.read("a"), b.read("a")}
+				if !slices.Equal(got, []string{"miss", "hit"}) {
+					t.Errorf("reads after it are %q, want a miss and a hit", got)
+				}
+			}, "A=secretsmanager://a", snapStarted)
+		})
+	}
+}
+
+// What cannot be had is told in the log when the first INVOKE comes too late to
+// stop init.
+func TestSnapStartMissing(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		if err := b.beforeSnapshot(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.holds("the first INVOKE", 0, b.afterRestore, event(900*time.Second))
+		if want := `msg=missing problem="A (secretsmanager://a#x in eu-west-1): NotJSON`; !strings.Contains(b.output.String(), want) {
+			t.Errorf("the log does not say %s:\n%s", want, b.output.String())
+		}
+	}, "A=secretsmanager://a#x", snapStarted)
+}
+
+// On Managed Instances a timer takes the place of INVOKE.
+func TestManagedRefresh(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if err := b.initManaged(ctx); err != nil {
+			t.Fatal(err)
+		}
+		b.asked("init", "a b")
+		b.read("a")
+		time.Sleep(41 * time.Second)
+		b.asked("before anything is due")
+		time.Sleep(11 * time.Second)
+		b.asked("when it is due", "a")
+		time.Sleep(time.Hour)
+		b.asked("while nobody reads")
+		if got := b.read("a"); got != "miss" {
+			t.Errorf("a read of what is expired is a %s, want a miss", got)
+		}
+		b.asked("the read", "a")
+		b.hang(true)
+		time.Sleep(52 * time.Second)
+		b.asked("while AWS hangs", "a")
+		began := time.Now()
+		cancel()
+		b.close()
+		if took := time.Since(began); took > 0 {
+			t.Errorf("the end waits %v for a refresh", took)
+		}
+	}, "A=secretsmanager://a", "B=secretsmanager://b", "AWS_LAMBDA_INITIALIZATION_TYPE=lambda-managed-instances")
+}
+
+// An init that fails starts no timer.
+func TestManagedInitFails(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		if err := b.initManaged(t.Context()); err == nil || !strings.Contains(err.Error(), secretMissing) {
+			t.Errorf("initManaged = %v, want a %s", err, secretMissing)
+		}
+		b.read("b")
+		b.fetches = nil
+		time.Sleep(time.Hour)
+		b.asked("afterwards")
+	}, "A=secretsmanager://a#x", "B=secretsmanager://b", "AWS_LAMBDA_INITIALIZATION_TYPE=lambda-managed-instances")
+}

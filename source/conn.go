@@ -1,0 +1,93 @@
+package source
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// idleLimit is how long a connection without use is trusted. The clock is the
+// wall's: timers may stand still while the sandbox is frozen, and what AWS and the
+// routers on the way have forgotten in the meantime would hang.
+const idleLimit = time.Minute
+
+// conn is a connection that knows when it was last used.
+type conn struct {
+	net.Conn
+	pool *pool
+	used atomic.Int64 // wall clock, Unix nanoseconds
+}
+
+func (c *conn) Close() error {
+	c.pool.remove(c)
+	return c.Conn.Close()
+}
+
+func (c *conn) touch() { c.used.Store(c.pool.clock().UnixNano()) }
+
+// idle returns for how long it has not been used.
+func (c *conn) idle() time.Duration {
+	return time.Duration(c.pool.clock().UnixNano() - c.used.Load())
+}
+
+// pool is the open connections. http.Transport hands them out without saying how
+// long they were idle.
+type pool struct {
+	clock clock
+	dial  func(ctx context.Context, network, address string) (net.Conn, error)
+
+	mu   sync.Mutex
+	open map[*conn]struct{}
+}
+
+func newPool(cfg *Config) *pool {
+	dial := cfg.dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: dialLimit, KeepAlive: 15 * time.Second}).DialContext
+	}
+	return &pool{clock: cfg.clock, dial: dial, open: make(map[*conn]struct{})}
+}
+
+// connect is a DialContext of http.Transport.
+func (p *pool) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	made, err := p.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{Conn: made, pool: p}
+	c.touch()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open[c] = struct{}{}
+	return c, nil
+}
+
+func (p *pool) remove(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.open, c)
+}
+
+// stale reports whether a connection is no longer trusted.
+func (p *pool) stale() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.open {
+		if c.idle() > idleLimit {
+			return true
+		}
+	}
+	return false
+}
+
+// ours returns the connection beneath c that the pool has made, or nil.
+func ours(c net.Conn) *conn {
+	if encrypted, ok := c.(*tls.Conn); ok {
+		c = encrypted.NetConn()
+	}
+	own, _ := c.(*conn)
+	return own
+}
