@@ -18,6 +18,9 @@ machine := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 EXAMPLE   ?= $(shell python3 -c '' 2>/dev/null && echo python || { node -e fetch 2>/dev/null && echo node || echo go; })
 bootstrap := $(if $(filter go,$(EXAMPLE)),dist,examples/$(EXAMPLE))/bootstrap
 
+# The process of the second example.
+rotation := $(if $(filter go,$(EXAMPLE)),dist/rotation,$(bootstrap) rotation)
+
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
@@ -25,6 +28,11 @@ help: ## list the targets
 .PHONY: run
 run: dist/larder-$(machine).zip dist/larder-local $(bootstrap) ## the layer and an example function on this machine [EXAMPLE=python|node|go]
 	dist/larder-local run --layer $< --secrets examples/secrets.yaml --env-file examples/function.env -- $(bootstrap)
+
+.PHONY: run-rotation
+run-rotation: dist/larder-$(machine).zip dist/larder-local $(firstword $(rotation)) ## a password rotates under an example function [EXAMPLE=python|node|go]
+	dist/larder-local run --layer $< --secrets examples/rotation/secrets.yaml --change 2=examples/rotation/rotated.yaml \
+		--events examples/rotation/events.jsonl --env-file examples/rotation/function.env -- $(rotation)
 
 .PHONY: test
 test: ## unit and script tests, with the race detector where there is a C compiler
@@ -102,3 +110,6 @@ dist/larder-local: FORCE
 
 dist/bootstrap: FORCE
 	@cd examples/go && $(BUILD) -tags lambda.norpc -o "$(CURDIR)/$@" .
+
+dist/rotation: FORCE
+	@cd examples/go && $(BUILD) -tags lambda.norpc -o "$(CURDIR)/$@" ./rotation

@@ -34,20 +34,20 @@ type language struct {
 	name string
 	// probe fails where the language is missing or too old.
 	probe []string
-	// command returns the runtime process, built where it has to be.
-	command func(t *testing.T) string
+	// command returns the runtime process of the example functions, or of another module, built where it has to be.
+	command func(t *testing.T, module ...string) []string
 	// initErrorReported is true for a client that posts to /init/error; Lambda's Go client leaves it at the exit code.
 	initErrorReported bool
 }
 
 func languages() []language {
-	script := func(path string) func(*testing.T) string {
-		return func(t *testing.T) string {
+	script := func(path string) func(*testing.T, ...string) []string {
+		return func(t *testing.T, module ...string) []string {
 			path, err := filepath.Abs(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return path
+			return append([]string{path}, module...)
 		}
 	}
 	return []language{
@@ -57,14 +57,22 @@ func languages() []language {
 	}
 }
 
-func buildGo(t *testing.T) string {
+func buildGo(t *testing.T, module ...string) []string {
 	path := filepath.Join(t.TempDir(), "bootstrap")
-	cmd := exec.Command("go", "build", "-C", "go", "-buildvcs=false", "-o", path, ".")
+	cmd := exec.Command("go", "build", "-C", "go", "-buildvcs=false", "-o", path, "./"+strings.Join(module, "/"))
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("building the Go example: %v\n%s", err, out)
 	}
-	return path
+	return []string{path}
+}
+
+// need skips the test where the language is missing.
+func (l language) need(t *testing.T) {
+	t.Helper()
+	if out, err := exec.Command(l.probe[0], l.probe[1:]...).CombinedOutput(); err != nil {
+		t.Skipf("SKIPPED: %s is missing or too old: %v\n%s", l.name, err, out)
+	}
 }
 
 func TestExamples(t *testing.T) {
@@ -72,9 +80,7 @@ func TestExamples(t *testing.T) {
 	for _, lang := range languages() {
 		t.Run(lang.name, func(t *testing.T) {
 			t.Parallel()
-			if out, err := exec.Command(lang.probe[0], lang.probe[1:]...).CombinedOutput(); err != nil {
-				t.Skipf("SKIPPED: %s is missing or too old: %v\n%s", lang.name, err, out)
-			}
+			lang.need(t)
 			command := lang.command(t)
 			t.Run("reads", func(t *testing.T) { testReads(t, command) })
 			t.Run("init error", func(t *testing.T) { testInitError(t, command, lang.initErrorReported) })
@@ -84,7 +90,7 @@ func TestExamples(t *testing.T) {
 }
 
 // testReads expects the same requests in the same order, and the same bytes, of every example.
-func testReads(t *testing.T, command string) {
+func testReads(t *testing.T, command []string) {
 	p := newPlatform(t, "request-1")
 	process := start(t, command, p)
 	process.awaitPost(t)
@@ -103,9 +109,9 @@ func testReads(t *testing.T, command string) {
 }
 
 // testInitError expects a failed read at module load to end the process before it asks for an event.
-func testInitError(t *testing.T, command string, reported bool) {
+func testInitError(t *testing.T, command []string, reported bool) {
 	p := newPlatform(t)
-	p.fail("/secretsmanager/get?secretId=demo/session-key",
+	p.answer("/secretsmanager/get?secretId=demo/session-key",
 		reply{status: 400, body: "an unexpected error occurred while executing request\nsecond line"})
 	process := start(t, command, p)
 	output, err := process.wait()
@@ -125,9 +131,9 @@ func testInitError(t *testing.T, command string, reported bool) {
 }
 
 // testInvocationError expects a failed read in the handler to fail that invocation, and the next one to work.
-func testInvocationError(t *testing.T, command string) {
+func testInvocationError(t *testing.T, command []string) {
 	p := newPlatform(t, "request-1", "request-2")
-	p.fail("/value?ref=secretsmanager://demo/db&field=password",
+	p.answer("/value?ref=secretsmanager://demo/db&field=password",
 		reply{status: 403, body: `{"code":"AccessDenied"}` + "\nsecond line"})
 	process := start(t, command, p)
 
@@ -170,11 +176,11 @@ type process struct {
 }
 
 // start runs an example against p. It is gone when the test ends.
-func start(t *testing.T, command string, p *platform) *process {
+func start(t *testing.T, command []string, p *platform) *process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	run := &process{platform: p, cancel: cancel, exited: make(chan struct{})}
-	cmd := exec.CommandContext(ctx, command)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), p.env()...)
 	cmd.Stdout, cmd.Stderr = &run.output, &run.output
 	cmd.WaitDelay = time.Second // a child that outlives the process must not hold the test

@@ -16,27 +16,30 @@ const token = "token/with+signs=="
 type reply struct {
 	status int
 	body   string
+	etag   string
 }
 
 // platform is a fake Lambda Runtime API and a fake Larder. It records the requests to both in one order.
 type platform struct {
 	runtime, larder *httptest.Server
 	events          chan string   // the ids of the events that next hands out; then it waits
+	payload         string        // of all events
 	posted          chan struct{} // gets one for every response and error
 
-	mu       sync.Mutex
-	log      []string          // request lines
-	bodies   map[string]string // by request line
-	failures map[string]reply  // by URI: answered once in place of the usual
+	mu      sync.Mutex
+	log     []string          // request lines
+	bodies  map[string]string // by request line
+	replies map[string]reply  // by URI: answered once in place of the usual
 }
 
 // newPlatform has an event for each of the ids.
 func newPlatform(t *testing.T, ids ...string) *platform {
 	p := &platform{
-		events:   make(chan string, len(ids)),
-		posted:   make(chan struct{}, len(ids)+1),
-		bodies:   map[string]string{},
-		failures: map[string]reply{},
+		events:  make(chan string, len(ids)),
+		payload: "{}",
+		posted:  make(chan struct{}, len(ids)+1),
+		bodies:  map[string]string{},
+		replies: map[string]reply{},
 	}
 	for _, id := range ids {
 		p.events <- id
@@ -68,19 +71,23 @@ func (p *platform) env() []string {
 	}
 }
 
-// fail makes the fake Larder answer the next request for uri with r.
-func (p *platform) fail(uri string, r reply) {
+// answer makes the fake Larder answer the next request for uri with r.
+func (p *platform) answer(uri string, r reply) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.failures[uri] = r
+	p.replies[uri] = r
 }
 
-func (p *platform) takeFailure(uri string) (r reply, ok bool) {
+// reply returns the answer to a request that the guard lets through.
+func (p *platform) reply(uri string) reply {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r, ok = p.failures[uri]
-	delete(p.failures, uri)
-	return r, ok
+	r, ok := p.replies[uri]
+	if !ok {
+		return usual(uri)
+	}
+	delete(p.replies, uri)
+	return r
 }
 
 func (p *platform) record(line string, body []byte) {
@@ -123,29 +130,37 @@ func (p *platform) serveRuntime(w http.ResponseWriter, r *http.Request) {
 	case id := <-p.events:
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", id)
 		w.Header().Set("Lambda-Runtime-Deadline-Ms", "4102444800000") // the year 2100
-		io.WriteString(w, "{}")
+		io.WriteString(w, p.payload)
 	case <-r.Context().Done(): // the process was stopped
 	}
 }
 
 func (p *platform) serveLarder(w http.ResponseWriter, r *http.Request) {
 	p.record("larder: "+r.Method+" "+r.RequestURI, nil)
-	answer, failed := p.takeFailure(r.RequestURI)
-	if !failed {
-		answer = usual(r)
+	answer, ok := guard(r)
+	if ok {
+		answer = p.reply(r.RequestURI)
+	}
+	if answer.etag != "" {
+		w.Header().Set("ETag", answer.etag)
 	}
 	w.WriteHeader(answer.status)
 	io.WriteString(w, answer.body)
 }
 
-// usual is what Larder answers. The lengths of the values in bytes and in characters differ on purpose.
-func usual(r *http.Request) reply {
+// guard refuses what Larder refuses of anybody who asks.
+func guard(r *http.Request) (refusal reply, ok bool) {
 	if _, port, _ := net.SplitHostPort(r.Host); r.Host != "localhost:"+port {
-		return reply{http.StatusMisdirectedRequest, "foreign host"}
+		return reply{status: http.StatusMisdirectedRequest, body: "foreign host"}, false
 	}
 	if r.Header.Get("X-Aws-Parameters-Secrets-Token") != token {
-		return reply{http.StatusUnauthorized, "bad session token or header key"}
+		return reply{status: http.StatusUnauthorized, body: "bad session token or header key"}, false
 	}
+	return reply{}, true
+}
+
+// usual is what Larder answers. The lengths of the values in bytes and in characters differ on purpose.
+func usual(uri string) reply {
 	values := map[string]string{
 		"/secretsmanager/get?secretId=demo/session-key": `{"ARN":"a","Name":"demo/session-key","SecretBinary":null,` +
 			`"SecretString":"session CANARY \u00f6é","ResultMetadata":{}}`,
@@ -155,9 +170,9 @@ func usual(r *http.Request) reply {
 		"/value?ref=secretsmanager://demo/cert": "\xff\x00\x80CANARY",
 		"/value?ref=ssm:///demo/flags/*":        `{"checkout":"on","banner":"CANARY","Beta":"off"}`,
 	}
-	body, ok := values[r.RequestURI]
+	body, ok := values[uri]
 	if !ok {
-		return reply{http.StatusNotFound, "not found"}
+		return reply{status: http.StatusNotFound, body: "not found"}
 	}
-	return reply{http.StatusOK, body}
+	return reply{status: http.StatusOK, body: body}
 }

@@ -3,11 +3,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"log"
 	"maps"
 	"slices"
 
 	"github.com/aws/aws-lambda-go/lambda"
+
+	"function/larder"
 )
 
 type answer struct {
@@ -31,7 +34,7 @@ func main() {
 
 // handle reads on every call: these come from Larder's memory, and follow a rotation.
 func handle(ctx context.Context, sessionKey string) (*answer, error) {
-	password, err := read(ctx, "/value?ref=secretsmanager://demo/db&field=password")
+	password, _, err := larder.Read(ctx, "/value?ref=secretsmanager://demo/db&field=password")
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +42,7 @@ func handle(ctx context.Context, sessionKey string) (*answer, error) {
 	if err := readJSON(ctx, "/systemsmanager/parameters/get?name=/demo/api-key&withDecryption=true", &apiKey); err != nil {
 		return nil, err
 	}
-	cert, err := read(ctx, "/value?ref=secretsmanager://demo/cert")
+	cert, _, err := larder.Read(ctx, "/value?ref=secretsmanager://demo/cert")
 	if err != nil {
 		return nil, err
 	}
@@ -54,4 +57,13 @@ func handle(ctx context.Context, sessionKey string) (*answer, error) {
 		Cert:       len(cert),
 		Flags:      slices.Sorted(maps.Keys(flags)),
 	}, nil
+}
+
+// readJSON reads path and decodes its JSON into v.
+func readJSON(ctx context.Context, path string, v any) error {
+	body, _, err := larder.Read(ctx, path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(body, v)
 }
