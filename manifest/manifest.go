@@ -94,17 +94,6 @@ func narrower(a, b secret.Key) int {
 	return cmp.Or(len(pathB)-len(pathA), len(a.ID)-len(b.ID))
 }
 
-// Demand is how new an answer must be. The zero Demand takes what is fresh, or what
-// is stale while AWS fails.
-type Demand struct {
-	// Now wants the answer of a call to AWS that begins after the read, or its
-	// failure.
-	Now bool
-	// Seen is the version that the reader has and that did not do, as after a
-	// rotation. What is another version already is served; else it is as with Now.
-	Seen string
-}
-
 // Get returns what key names; see cache.Cache.Get for ctx. A parameter beneath a declared tree is served from the tree, and one that is declared
 // decrypted also serves a read without decryption, unless it is a SecureString:
 // those reads cost no call and need no permission of their own.
@@ -115,8 +104,9 @@ type Demand struct {
 // The error is a *secret.Error, or ctx's.
 func (m *Manifest) Get(ctx context.Context, key secret.Key, demand Demand) (cache.Answer, error) {
 	answer, err := m.get(ctx, key, demand.Now)
-	// A miss is as new as can be: the call began after the read did.
-	if err == nil && demand.Seen != "" && answer.Record.Version == demand.Seen && answer.How != cache.Miss {
+	// A miss is as new as a forced read is: the call began after the read did.
+	asOfNow := demand.Now || answer.How == cache.Miss
+	if err == nil && !asOfNow && demand.Seen != "" && answer.Record.Version == demand.Seen {
 		return m.get(ctx, key, true)
 	}
 	return answer, err

@@ -11,6 +11,9 @@ import (
 // classifyCode turns an error in AWS's own form into ours. The class follows from
 // the code, never from the text, which AWS may change.
 func classifyCode(code, message string, status int, action string) *secret.Error {
+	if message == unknown {
+		message = ""
+	}
 	e := &secret.Error{Class: classOf(code, status, action), Code: code, Status: status, Message: short(message)}
 	if e.Class == secret.Denied {
 		e.Action = missingAction(code, message, action)
@@ -20,6 +23,9 @@ func classifyCode(code, message string, status int, action string) *secret.Error
 	}
 	return e
 }
+
+// unknown is what the SDK puts where an answer has no code, or no message.
+const unknown = "UnknownError"
 
 // What a parameter that does not exist comes to, also in a batch, whose answer
 // only lists its name.

@@ -92,7 +92,7 @@ func classifyStatus(status int) *secret.Error {
 // isCode reports whether a code is one that can be shown: a word, and not the
 // one that the SDK puts where there was none.
 func isCode(code string) bool {
-	if code == "" || code == "UnknownError" || len(code) > 100 {
+	if code == "" || code == unknown || len(code) > 100 {
 		return false
 	}
 	return !strings.ContainsFunc(code, func(r rune) bool {
