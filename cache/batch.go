@@ -7,8 +7,8 @@ import (
 	"larder/secret"
 )
 
-// Batch is a fetch of several keys for the extension's loop. Wait must be called
-// once.
+// Batch is a fetch of several keys. For that of the extension's loop, Wait must be
+// called once.
 type Batch struct {
 	cache   *Cache
 	flights map[secret.Key]*flight
@@ -64,20 +64,32 @@ func (b *Batch) Wait(ctx context.Context) map[secret.Key]Outcome {
 	return outcomes
 }
 
-// Outcome waits, as a reader, for what the batch brings for key. It returns false
-// if key is not part of it or ctx ends first.
-func (b *Batch) Outcome(ctx context.Context, key secret.Key) (Outcome, bool) {
-	f := b.flights[key]
-	if f == nil {
-		return Outcome{}, false
+// Answer waits, as a reader, for what the batch brings for key and the cache does
+// not keep. It returns false if Get has to answer: key is kept, or no part of the
+// batch, or ctx has ended.
+func (b *Batch) Answer(ctx context.Context, key secret.Key) (answer Answer, err error, ok bool) {
+	f, c := b.flights[key], b.cache
+	if f == nil || c.keeps(key) {
+		return Answer{}, nil, false
 	}
-	b.cache.mu.Lock()
+	how := Hit
+	if !isDone(f.done) {
+		how = Wait
+	}
+	c.mu.Lock()
 	f.readers++
-	b.cache.mu.Unlock()
-	if b.cache.wait(ctx, f, nil) != nil {
-		return Outcome{}, false
+	c.mu.Unlock()
+	if c.wait(ctx, f, nil) != nil || c.keeps(key) {
+		return Answer{}, nil, false
 	}
-	return f.reply.Outcome, true
+	answer, err = c.answer(f.reply, how)
+	return answer, err, true
+}
+
+func (c *Cache) keeps(key secret.Key) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.index[key] != nil
 }
 
 // leave ends the loop's part in the calls that it has waited for, and those calls
@@ -119,12 +131,13 @@ func (c *Cache) cutLocked(call *call) bool {
 		return false
 	}
 	call.cancel()
-	now := c.config.Clock.Now()
+	// No failure, as AWS may just need longer than there was time; but the next
+	// invokes are not held for it, each again: hence one pause for all, and not less
+	// than half of its bound.
+	now, random := c.config.Clock.Now(), (1+c.config.Random())/2
 	for _, f := range rest {
 		if e := c.index[f.key]; e != nil {
-			// No failure, as AWS may just need longer than there was time; but the
-			// next invokes are not held for it, each again.
-			e.cut.fail(now, c.config.Random())
+			e.cut.fail(now, random)
 		}
 	}
 	c.abandonLocked(call, rest) // under the lock, so that nobody joins a call that is about to end

@@ -148,7 +148,8 @@ func (h How) String() string {
 type Answer struct {
 	// Record is what AWS said; nil with an error.
 	Record *secret.Record
-	// Age is the time since AWS was asked.
+	// Age is the time since AWS was asked; 0 with an error, unless that is an absence
+	// that is stale.
 	Age time.Duration
 	// How tells where the answer came from, also for an error.
 	How How
@@ -210,8 +211,11 @@ type Outcome struct {
 }
 
 func (o Outcome) answer(age time.Duration, how How) (Answer, error) {
+	if o.Err != nil && how != Stale {
+		age = 0
+	}
 	if o.Err != nil {
-		return Answer{How: how}, o.Err
+		return Answer{Age: age, How: how}, o.Err
 	}
 	return Answer{Record: o.Record, Age: age, How: how}, nil
 }

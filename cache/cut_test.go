@@ -19,14 +19,14 @@ func TestCut(t *testing.T) {
 		f.all(a, b)
 		f.clock.tick(soon)
 		f.aws.reply = nil
-		for i, bound := range []time.Duration{1, 2, 4, 8} { // full jitter, of which 0.5 is drawn
+		for i, bound := range []time.Duration{1, 2, 4, 8} { // half of it at least, of the rest 0.5 is drawn
 			calls := f.aws.count()
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			batch := f.Refresh()
 			check(t, "Refresh asks for", f.aws.call(calls).names(), "a b")
 			check(t, "outcomes", len(batch.Wait(ctx)), 0)
 			cancel()
-			wait := bound * time.Second / 2
+			wait := bound * time.Second * 3 / 4
 			f.clock.tick(wait - 1)
 			check(t, "Refresh within the back-off is nil", f.Refresh() == nil, true)
 			check(t, "a read", f.get(a), "hit v1")
@@ -36,7 +36,7 @@ func TestCut(t *testing.T) {
 		check(t, "Idle", f.Idle(), true)
 		check(t, "log", f.logged(), "")
 
-		// A reader's own call, in which what was cut is not taken along.
+		// A reader's call takes along what was cut: it does not hold next.
 		f.clock.tick(ttl - soon)
 		f.aws.reply = replies{a: found(a, "v2"), b: found(b, "v2")}.reply
 		cut, cancel := context.WithCancel(t.Context())
@@ -44,7 +44,8 @@ func TestCut(t *testing.T) {
 		f.Refresh().Wait(cut)
 		calls := f.aws.count()
 		check(t, "a reader's expired read", f.get(a), "miss v2")
-		check(t, "it asks for", f.aws.call(calls).names(), "a")
+		check(t, "it asks for", f.aws.call(calls).names(), "a b")
+		f.get(b)
 		f.clock.tick(soon)
 		check(t, "Refresh, when the value came", f.refreshed(), "a b")
 	})

@@ -41,6 +41,12 @@ func (c *Cache) launchQueuedLocked(key secret.Key) {
 	}
 	f := under.queued
 	under.queued = nil
+	if !f.wanted() {
+		if *under == (underWay{}) {
+			delete(c.flights, key)
+		}
+		return
+	}
 	c.launchLocked([]*flight{f}, true)
 }
 

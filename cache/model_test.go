@@ -79,12 +79,12 @@ func over(since, now cache.Instant, d time.Duration) bool {
 
 func (p pause) over(now cache.Instant) bool { return p.times == 0 || over(p.since, now, p.wait) }
 
-func (m *model) pause(p *pause) {
+func (m *model) pause(p *pause, random float64) {
 	bound := 30 * time.Second
 	if p.times < 5 {
 		bound = time.Second << p.times
 	}
-	*p = pause{p.times + 1, m.now, time.Duration(m.random * float64(bound))}
+	*p = pause{p.times + 1, m.now, time.Duration(random * float64(bound))}
 }
 
 // worth returns fresh, due, stale or old for what is not served.
@@ -203,7 +203,7 @@ func (m *model) cut(keys []secret.Key) {
 	for _, key := range keys {
 		if it := m.find(key); it != nil {
 			m.seen["cut"]++
-			m.pause(&it.cut)
+			m.pause(&it.cut, (1+m.random)/2)
 		}
 	}
 }
@@ -249,7 +249,7 @@ func (m *model) waits(key secret.Key) bool {
 
 func (m *model) tell(words string, sent cache.Instant) {
 	m.reader.words, m.reader.age = words, ageOf(sent, m.now)
-	if strings.HasSuffix(words, "NotFound") {
+	if strings.HasSuffix(words, "NotFound") && !strings.HasPrefix(words, "stale") {
 		m.reader.age = 0 // an absence has none
 	}
 }

@@ -91,7 +91,7 @@ func (m *model) fail(key secret.Key, class secret.Class) {
 	if it.failing.times == 0 {
 		m.log = append(m.log, "WARN "+it.keys[0].String())
 	}
-	m.pause(&it.failing)
+	m.pause(&it.failing, m.random)
 }
 
 // due returns the keys of a batch, without that of besides.
@@ -104,7 +104,7 @@ func (m *model) due(besides *item) []secret.Key {
 				key = it.keys[i]
 			}
 		}
-		if worth := m.worth(it); it == besides || worth == "fresh" || !it.failing.over(m.now) || !it.cut.over(m.now) {
+		if worth := m.worth(it); it == besides || worth == "fresh" || !it.failing.over(m.now) || besides == nil && !it.cut.over(m.now) {
 			continue
 		}
 		if slices.Contains(it.keys, key) {

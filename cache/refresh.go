@@ -17,7 +17,7 @@ import (
 func (c *Cache) Refresh() *Batch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	keys := c.dueLocked()
+	keys := c.dueLocked(true)
 	c.invoked = true
 	if len(keys) == 0 {
 		return nil
@@ -25,8 +25,9 @@ func (c *Cache) Refresh() *Batch {
 	return c.beginLocked(keys)
 }
 
-// dueLocked returns the keys by which to refresh, in a stable order.
-func (c *Cache) dueLocked() []secret.Key {
+// dueLocked returns the keys by which to refresh, in a stable order. The loop leaves
+// out what it had no time for a moment ago; a reader waits for its call anyway.
+func (c *Cache) dueLocked(loop bool) []secret.Key {
 	now := c.config.Clock.Now()
 	var keys []secret.Key
 	for key, e := range c.index {
@@ -35,7 +36,7 @@ func (c *Cache) dueLocked() []secret.Key {
 		}
 		worth, _ := c.freshnessLocked(e, now)
 		calling := c.runningLocked(key) != nil
-		if worth >= due && (calling || e.failing.over(now) && e.cut.over(now)) {
+		if worth >= due && (calling || e.failing.over(now) && (!loop || e.cut.over(now))) {
 			keys = append(keys, key)
 		}
 	}
@@ -59,12 +60,31 @@ func (c *Cache) refreshKeyLocked(e *entry) secret.Key {
 	return secret.Key{}
 }
 
+// Start begins, in one call, what a read of each of the keys would begin. Its
+// Answer has what the cache does not keep; Wait is not called.
+func (c *Cache) Start(keys []secret.Key) *Batch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := &Batch{cache: c, flights: make(map[secret.Key]*flight)}
+	var fs []*flight
+	for _, key := range keys {
+		if _, _, ok := c.recallLocked(key); !ok && c.runningLocked(key) == nil && b.flights[key] == nil {
+			b.flights[key] = newFlight(key)
+			fs = append(fs, b.flights[key])
+		}
+	}
+	if len(fs) > 0 {
+		c.launchLocked(fs, false)
+	}
+	return b
+}
+
 // launchDueLocked starts the call for an expired key, and for all that is due
 // besides if it is declared.
 func (c *Cache) launchDueLocked(key secret.Key) *flight {
 	fs := []*flight{newFlight(key)}
 	if e := c.index[key]; e != nil && e.pinned {
-		for _, k := range c.dueLocked() {
+		for _, k := range c.dueLocked(false) {
 			if c.index[k] != e && c.runningLocked(k) == nil {
 				fs = append(fs, newFlight(k))
 			}

@@ -143,7 +143,7 @@ func (m *Manifest) insist(ctx context.Context, key secret.Key, force bool) (cach
 		if err == nil {
 			m.learn(key, answer.Record)
 		}
-		if e, ok := errors.AsType[*secret.Error](err); !ok || !passes(e) {
+		if e, ok := errors.AsType[*secret.Error](err); !ok || !m.passes(e) {
 			return answer, err
 		}
 		select {

@@ -84,7 +84,7 @@ func (m *Manifest) Prefetch(ctx context.Context) Verdict {
 	m.begin()
 	outcomes := batch.Wait(ctx)
 	for {
-		late := slices.DeleteFunc(slices.Clone(keys), func(k secret.Key) bool { return !passes(outcomes[k].Err) })
+		late := slices.DeleteFunc(slices.Clone(keys), func(k secret.Key) bool { return !m.passes(outcomes[k].Err) })
 		if len(late) == 0 || !pause(ctx) {
 			return m.verdict(outcomes)
 		}
@@ -97,10 +97,11 @@ func (m *Manifest) Prefetch(ctx context.Context) Verdict {
 	}
 }
 
-// passes reports whether asking again during init may help. Credentials do not
-// change while a process lives.
-func passes(err *secret.Error) bool {
-	return err != nil && err.Class.Transient() && err.Class != secret.Credentials
+// passes reports whether asking again may help while Prefetch does. The credentials
+// of the environment do not change while a process lives; where Prefetch was
+// deferred they come from an endpoint.
+func (m *Manifest) passes(err *secret.Error) bool {
+	return err != nil && err.Class.Transient() && (err.Class != secret.Credentials || isDone(m.settled))
 }
 
 // maxPause bounds the pause between two tries of Prefetch, which comes on top of

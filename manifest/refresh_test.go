@@ -225,6 +225,6 @@ func TestDeferKeepsNothingForTheStart(t *testing.T) {
 		s.prefetch()
 		s.calls = nil
 		is(t, "variables", s.variables().got(), "A B C")
-		s.asked("variables", "secretsmanager://a", "ssm:///b", "ssm:///maybe")
+		s.asked("variables", "secretsmanager://a, ssm:///b, ssm:///maybe")
 	}, deferred, cacheOff)
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	"larder/cache"
@@ -61,6 +64,9 @@ func (m *Manifest) Variables(ctx context.Context, now bool) ([]Variable, error) 
 			readings[d.Key] = new(reading)
 		}
 	}
+	if first == nil && !now {
+		first = m.config.Cache.Start(slices.SortedFunc(maps.Keys(readings), byName))
+	}
 	var wg sync.WaitGroup
 	for key, r := range readings {
 		wg.Go(func() { r.answer, r.err = m.read(ctx, first, key, now) })
@@ -79,32 +85,24 @@ func (m *Manifest) Variables(ctx context.Context, now bool) ([]Variable, error) 
 	return m.usable(declared, values, failed)
 }
 
+func byName(a, b secret.Key) int { return strings.Compare(a.String(), b.String()) }
+
 // reading is what all variables get that stand for fields of the same.
 type reading struct {
 	answer cache.Answer
 	err    error
 }
 
-// read returns what first, if there is one, brings for key, else what Get does.
+// read returns what first, if there is one, brings for key and the cache does not
+// keep, else what Get does. A failure that passes is asked for again.
 func (m *Manifest) read(ctx context.Context, first *cache.Batch, key secret.Key, now bool) (cache.Answer, error) {
-	o, ok := outcome(ctx, first, key)
-	switch {
-	case !ok:
-		return m.get(ctx, key, now)
-	case o.Err != nil:
-		return cache.Answer{How: cache.Hit}, m.hold(ctx, key, o.Err)
+	if first != nil {
+		answer, err, ok := first.Answer(ctx, key)
+		if e, failed := errors.AsType[*secret.Error](err); ok && (!failed || !e.Class.Transient()) {
+			return answer, m.hold(ctx, key, err)
+		}
 	}
-	return cache.Answer{Record: o.Record, How: cache.Hit}, nil
-}
-
-// outcome returns what the batch, if there is one, brings for key. A failure that
-// passes is none: the read that follows asks again.
-func outcome(ctx context.Context, batch *cache.Batch, key secret.Key) (cache.Outcome, bool) {
-	if batch == nil {
-		return cache.Outcome{}, false
-	}
-	o, ok := batch.Outcome(ctx, key)
-	return o, ok && (o.Err == nil || !o.Err.Class.Transient())
+	return m.get(ctx, key, now)
 }
 
 // usable sorts out what an application must not see: no value ever stands for a

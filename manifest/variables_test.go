@@ -36,7 +36,7 @@ func TestVariables(t *testing.T) {
 
 // With caching off, init's records serve the first reading, and only that.
 func TestFirstVariables(t *testing.T) {
-	all := []string{"secretsmanager://a", "ssm:///b", "ssm:///maybe"}
+	all := []string{"secretsmanager://a, ssm:///b, ssm:///maybe"}
 	tests := []struct {
 		name   string
 		before func(*stand)
@@ -58,6 +58,42 @@ func TestFirstVariables(t *testing.T) {
 			}, cacheOff)
 		})
 	}
+}
+
+// What has grown old is fetched in one batch, whether somebody has read it or not.
+func TestVariablesInOneBatch(t *testing.T) {
+	inBubble(t, everything, func(t *testing.T, s *stand) {
+		s.everything()
+		s.init()
+		s.Invoked()
+		s.calls = nil
+		time.Sleep(time.Hour)
+		is(t, "variables", s.variables().got(), "A B C")
+		s.asked("the reading", "secretsmanager://a, ssm:///b, ssm:///maybe")
+	})
+}
+
+// The first reading is of what init has brought, unless there is something newer.
+func TestFirstVariablesAreNotOlder(t *testing.T) {
+	inBubble(t, everything, func(t *testing.T, s *stand) {
+		s.everything()
+		s.init()
+		old, err := s.Variable(t.Context(), "A", manifest.Demand{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.has("secretsmanager://a", versioned("a", "newer"))
+		if _, err := s.Variable(t.Context(), "A", manifest.Demand{Seen: old.Answer.Record.Version}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		all, err := s.Variables(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		is(t, "version", all[0].Answer.Record.Version, "newer")
+		is(t, "age", all[0].Answer.Age, 5*time.Second)
+	})
 }
 
 // A reading that begins before init has ended is served from what init fetches,

@@ -54,7 +54,8 @@ type parameterFields struct {
 	Version          int64
 }
 
-// awsSecret serves /secretsmanager/get?secretId=&versionId=&versionStage=.
+// awsSecret serves /secretsmanager/get?secretId=&versionId=&versionStage=, with our
+// refreshNow and seen.
 func (s *Server) awsSecret(x *exchange) {
 	s.serveAWS(x, func(q query) (secret.Key, error) {
 		return secret.SecretKey(s.config.Region, q.get("secretId"), q.get("versionId"), q.get("versionStage"))
@@ -62,8 +63,8 @@ func (s *Server) awsSecret(x *exchange) {
 }
 
 // awsParameter serves
-// /systemsmanager/parameters/get?name=&version=&label=&withDecryption=. Of version
-// and label the one that comes first counts.
+// /systemsmanager/parameters/get?name=&version=&label=&withDecryption=, with our
+// refreshNow and seen. Of version and label the one that comes first counts.
 func (s *Server) awsParameter(x *exchange) {
 	s.serveAWS(x, func(q query) (secret.Key, error) {
 		decrypt := false

@@ -26,15 +26,21 @@ func (x *exchange) asks(key secret.Key) { x.ref = key.String() }
 // got notes where the answer came from and writes the headers about it.
 func (x *exchange) got(a cache.Answer) {
 	x.how = a.How
-	if a.Record != nil {
-		x.dates(a.Record.Version, a.Age, a.How == cache.Stale)
+	stale := a.How == cache.Stale
+	switch {
+	case a.Record != nil:
+		x.dates(a.Record.Version, a.Age, stale)
+	case stale: // the absence of what may be absent
+		x.dates("", a.Age, stale)
 	}
 }
 
 // dates writes how old an answer is. The ETag is its version, which seen= takes.
 func (x *exchange) dates(version string, age time.Duration, stale bool) {
 	h := x.w.Header()
-	h.Set("ETag", strconv.Quote(version))
+	if version != "" {
+		h.Set("ETag", strconv.Quote(version))
+	}
 	h.Set("Age", strconv.FormatInt(int64(age/time.Second), 10))
 	if stale {
 		h.Set("Larder-Stale", "true")

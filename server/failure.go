@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 
+	"larder/cache"
 	"larder/manifest"
 	"larder/secret"
 )
@@ -50,8 +51,9 @@ func asError(err error) *secret.Error {
 func (x *exchange) explain(e *secret.Error) {
 	x.failure = e
 	h := x.w.Header()
-	for _, name := range []string{"ETag", "Age", "Larder-Stale"} { // of a record whose field is missing
-		h.Del(name)
+	h.Del("ETag") // of a record whose field is missing
+	if x.how != cache.Stale {
+		h.Del("Age")
 	}
 	h.Set("Larder-Error", e.Word())
 	if e.Action != "" {

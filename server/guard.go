@@ -52,7 +52,7 @@ var (
 	}
 	errToken = &refusal{
 		status: http.StatusUnauthorized, code: "BadToken",
-		message:  "the header " + tokenHeader + " must hold the value of AWS_SESSION_TOKEN",
+		message:  "the header " + tokenHeader + " must hold the value of AWS_SESSION_TOKEN or, with SnapStart, AWS_CONTAINER_AUTHORIZATION_TOKEN",
 		aws:      "bad session token or header key",
 		provider: "Bad Token", providerStatus: http.StatusForbidden,
 	}

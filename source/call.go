@@ -33,6 +33,7 @@ type caller struct {
 	clock   clock
 	web     *web
 	signer  *signer
+	pace    *pace
 }
 
 func newCaller(c *clients, region string, limit time.Duration) caller {
@@ -45,7 +46,7 @@ func newCaller(c *clients, region string, limit time.Duration) caller {
 	}
 	return caller{
 		region: region, limit: limit, slots: make(chan struct{}, c.cfg.MaxConnections), observe: observe,
-		clock: c.cfg.clock, web: c.web, signer: c.signer,
+		clock: c.cfg.clock, web: c.web, signer: c.signer, pace: new(pace),
 	}
 }
 
@@ -139,11 +140,12 @@ func attempt[T any](call context.Context, c *caller, action string, try func(con
 	}
 	ctx, cancel := context.WithTimeout(call, attemptLimit)
 	defer cancel()
-	w := &watch{giveUp: cancel}
+	w := &watch{giveUp: cancel, pace: c.pace}
 	defer w.stop()
-	start := time.Now()
+	start := c.clock.now()
 	out, err := try(w.trace(ctx))
-	observed := Call{Action: action, Region: c.region, Outcome: "OK", Duration: time.Since(start)}
+	noteStandstill(ctx, c.clock, start, attemptLimit)
+	observed := Call{Action: action, Region: c.region, Outcome: "OK", Duration: time.Since(start.monotonic)}
 	if err != nil {
 		failure, next = c.judge(err, action, w.died(call.Err() != nil))
 		observed.Outcome = failure.Word()

@@ -213,6 +213,13 @@ func TestSuspects(t *testing.T) {
 				if took := time.Since(start); took != tt.took || !slices.Equal(outcomes, tt.attempts) {
 					t.Errorf("Fetch took %v in attempts %v, want %v in %v", took, outcomes, tt.took, tt.attempts)
 				}
+				// By now it is known how slow AWS is: that is paid for once.
+				st.attempts = nil
+				st.jump(2 * time.Second)
+				fetch(t, t.Context(), st.source, k)
+				if n := len(st.attempts); n != 1 {
+					t.Errorf("the next Fetch took %d attempts, want 1", n)
+				}
 			})
 		})
 	}
@@ -221,7 +228,7 @@ func TestSuspects(t *testing.T) {
 // TestSuspectsTogether: where one is dead, no other of its age is tried.
 func TestSuspectsTogether(t *testing.T) {
 	aws := full()
-	aws.Faults = []awstest.Fault{{Delay: 400 * time.Millisecond}}
+	aws.Faults = []awstest.Fault{{Delay: 50 * time.Millisecond, Times: 3}, {Delay: 400 * time.Millisecond}}
 	play(t, aws, nil, func(t *testing.T, st *stand) {
 		keys := []secret.Key{secretKey(t, "a"), parameterKey(t, "/a"), treeKey(t, "/tree/*")}
 		fetch(t, t.Context(), st.source, keys...)
@@ -240,10 +247,10 @@ func TestSuspectsTogether(t *testing.T) {
 // is as suspect as an idle one.
 func TestFrozenInUse(t *testing.T) {
 	aws := full()
-	aws.Faults = []awstest.Fault{{Delay: 400 * time.Millisecond}}
+	aws.Faults = []awstest.Fault{{Delay: 50 * time.Millisecond, Times: 1}, {Delay: 400 * time.Millisecond}}
 	play(t, aws, nil, func(t *testing.T, st *stand) {
 		k := parameterKey(t, "/a")
-		timer := time.AfterFunc(100*time.Millisecond, func() { st.jump(30 * time.Second) })
+		timer := time.AfterFunc(10*time.Millisecond, func() { st.jump(30 * time.Second) })
 		defer timer.Stop()
 		for range 2 {
 			if got := outcome(fetch(t, t.Context(), st.source, k)[k]); got != "v" {

@@ -9,8 +9,9 @@ import (
 )
 
 // standstill is how much longer than its limit something must have taken for the
-// process to have stood still: no timer is late by as much.
-const standstill = time.Second
+// process to have stood still. A timer that is late by as much on a machine that is
+// busy costs a call at most.
+const standstill = 250 * time.Millisecond
 
 // frozenKey is under which the context of a Fetch has an *atomic.Bool: whether
 // the process has stood still during that Fetch.

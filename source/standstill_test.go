@@ -9,7 +9,7 @@ import (
 	"larder/source"
 )
 
-// TestFrozen: what comes after more than a call's limit and a second, by either
+// TestFrozen: what comes after more than a call's or an attempt's limit and a quarter of a second, by either
 // clock, is marked.
 func TestFrozen(t *testing.T) {
 	const short = 300 * time.Millisecond
@@ -24,12 +24,12 @@ func TestFrozen(t *testing.T) {
 	}{
 		{"a value", slow, 0, 0, "v", false},
 		{"a timeout", hang, 0, 0, "!Timeout", false},
-		{"a value, set ahead by less", slow, 0, 5700 * time.Millisecond, "v", false},
-		{"a value, set ahead by more", slow, 0, 5900 * time.Millisecond, "v", true},
-		{"a timeout, set ahead by less", hang, 0, 900 * time.Millisecond, "!Timeout", false},
-		{"a timeout, set ahead by more", hang, 0, 1100 * time.Millisecond, "!Timeout", true},
-		{"a limit of one's own, by less", slow, short, time.Second, "v", false},
-		{"a limit of one's own, by more", slow, short, 1200 * time.Millisecond, "v", true},
+		{"a value, set ahead by less", slow, 0, 2 * time.Second, "v", false},
+		{"a value, set ahead by more", slow, 0, 2100 * time.Millisecond, "v", true},
+		{"a timeout, set ahead by less", hang, 0, 200 * time.Millisecond, "!Timeout", false},
+		{"a timeout, set ahead by more", hang, 0, 300 * time.Millisecond, "!Timeout", true},
+		{"a limit of one's own, by less", slow, short, 300 * time.Millisecond, "v", false},
+		{"a limit of one's own, by more", slow, short, 400 * time.Millisecond, "v", true},
 		{"a clock that was set back", slow, 0, -time.Hour, "v", false},
 	}
 	for _, tt := range tests {

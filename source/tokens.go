@@ -86,8 +86,8 @@ func (s *Source) Recognizes(ctx context.Context, token string) bool {
 	}
 	// Those who have waited for the turn find what was loaded meanwhile.
 	if !s.tokens.has(presented) && s.cfg.clock.since(s.tokens.reloaded) >= reloadPause {
-		s.tokens.reloaded = s.cfg.clock.now()
 		s.reload(ctx)
+		s.tokens.reloaded = s.cfg.clock.now() // its end, so that who has waited meanwhile does not load again
 	}
 	return s.tokens.has(presented)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http/httptrace"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,19 +12,31 @@ const (
 	// suspectAfter is how long a connection may be without use, by the wall clock,
 	// before it is suspected to have died in a freeze.
 	suspectAfter = time.Second
-	// suspectLimit is how long an answer on a suspect connection may take to begin.
-	// A round trip to AWS takes some ten milliseconds within a Region. A connection
-	// that lives while AWS is slow costs a second request and nothing else, one that
-	// is dead costs this instead of attemptLimit.
-	suspectLimit = 250 * time.Millisecond
+	// An answer on a suspect connection has minSuspect to begin, or three times as
+	// long as the latest one took, up to maxSuspect. A round trip to AWS takes some
+	// ten milliseconds within a Region. A connection that lives while AWS is slower
+	// than it was costs a second request and nothing else, one that is dead costs this
+	// time instead of attemptLimit.
+	minSuspect = 250 * time.Millisecond
+	maxSuspect = time.Second
 )
 
+// pace is how long the latest answer took to begin, in nanoseconds.
+type pace struct{ atomic.Int64 }
+
+// patience returns how long an answer on a suspect connection may take to begin.
+func (p *pace) patience() time.Duration {
+	return min(maxSuspect, max(minSuspect, 3*time.Duration(p.Load())))
+}
+
 // watch looks whether an attempt goes out on a suspect connection, and gives it
-// up when no answer has begun within suspectLimit.
+// up when no answer has begun in time.
 type watch struct {
 	giveUp func() // ends the attempt
+	pace   *pace
 
 	mu       sync.Mutex
+	sent     time.Time
 	conn     *conn       // nil: none yet, or another's
 	suspect  *time.Timer // nil: the connection is above suspicion
 	answered bool
@@ -38,11 +51,12 @@ func (w *watch) trace(ctx context.Context) context.Context {
 		GotConn: func(got httptrace.GotConnInfo) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
+			w.sent = time.Now()
 			if w.conn = ours(got.Conn); w.conn == nil {
 				return
 			}
 			if got.Reused && w.conn.idle() > suspectAfter {
-				w.suspect = time.AfterFunc(suspectLimit, w.tooLate)
+				w.suspect = time.AfterFunc(w.pace.patience(), w.tooLate)
 			}
 			w.conn.touch()
 		},
@@ -50,6 +64,7 @@ func (w *watch) trace(ctx context.Context) context.Context {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.answered = true
+			w.pace.Store(int64(time.Since(w.sent)))
 		},
 		PutIdleConn: func(error) {
 			w.mu.Lock()

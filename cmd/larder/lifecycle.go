@@ -68,11 +68,13 @@ const (
 
 // holdNext calls ask, which asks AWS, with a context for the time that it may take.
 func holdNext(ctx context.Context, e extension.Event, ask func(context.Context)) {
-	hold := min(maxHold, time.Until(time.UnixMilli(e.DeadlineMs))-margin)
-	if hold <= 0 {
-		return
+	if hold := min(maxHold, time.Until(time.UnixMilli(e.DeadlineMs))-margin); hold > 0 {
+		within(ctx, hold, ask)
 	}
-	ctx, cancel := context.WithTimeout(ctx, hold)
+}
+
+func within(ctx context.Context, limit time.Duration, ask func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	ask(ctx)
 }
@@ -129,7 +131,7 @@ func (l *larder) initManaged(ctx context.Context) error {
 			case <-ctx.Done():
 				return
 			case <-ticks.C:
-				l.refresh(ctx)
+				within(ctx, maxHold, l.refresh) // one that hangs does not keep the others from their turn
 			}
 		}
 	})
