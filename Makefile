@@ -56,13 +56,19 @@ publish: layer ## both layers to your account: REGIONS="eu-west-1 us-east-1" [OR
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l examples/go $$(go list -tags integration -f '{{.Dir}}' ./...)); \
 	if [ -n "$$unformatted" ]; then echo "gofmt -w is due:" $$unformatted >&2; exit 1; fi
-	go vet -tags integration ./...
+	go vet -tags integration,soak ./...
 	cd examples/go && go vet ./...
-	go run $(STATICCHECK) -tags integration ./...
+	go run $(STATICCHECK) -tags integration,soak ./...
 
 .PHONY: vuln
 vuln: ## known vulnerabilities in what we call, from Go's database
 	go run $(GOVULNCHECK) ./...
+
+N ?= 20000
+
+.PHONY: soak
+soak: ## N invokes while AWS fails in every way and values change, with the race detector; a few minutes [N=20000] [SEED=]
+	N=$(N) SEED=$(SEED) go test -race -tags soak -timeout 0 -v -run '^TestSoak$$' ./cmd/larder
 
 FUZZTIME ?= 5s
 

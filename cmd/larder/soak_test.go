@@ -23,7 +23,7 @@ import (
 // time, and troubles take seconds: as fast as they can, 20,000 invokes would be over
 // before anything has happened. This is the only thing here that waits for time to
 // pass.
-const pace = 5 * time.Millisecond
+const pace = 4 * time.Millisecond
 
 // TestSoak invokes a function 20,000 times, or N times, while AWS's values change
 // all the time and AWS fails in all ways that there are: see troubles. The order
@@ -91,7 +91,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	if err != nil {
 		t.Fatal(err)
 	}
-	awsServer := httptest.NewServer(aws)
+	awsServer := httptest.NewServer(withLatency(aws))
 	relay, err := awstest.NewRelay(awsServer.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func (s *soak) recover(t *testing.T) {
 			s.complain(x, "it is stale when all is well again")
 		}
 		for name, i := range target.items {
-			newest := i.latest() - i.shift
+			newest := i.newest() - i.shift
 			if serial := s.sightings.of(target)[name].serial; serial < newest {
 				s.complain(x, "%s is at %d when all is well again, AWS is at %d", i.name, serial, newest)
 			}
