@@ -105,6 +105,14 @@ func (b *bubble) asked(when string, want ...string) {
 	b.fetches = nil
 }
 
+// quiet reports whether AWS has not been asked since the last look.
+func (b *bubble) quiet() bool {
+	synctest.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.fetches) == 0
+}
+
 // read reads a secret by name and returns where the answer came from.
 func (b *bubble) read(name string) string {
 	b.t.Helper()
