@@ -19,15 +19,16 @@ const (
 	// maxPatience is for how long readers wait who can be served a stale value.
 	maxPatience = 500 * time.Millisecond
 	// maxWait is for how long readers wait at all, in calm: a forced read for the
-	// call that runs, for the second that is between two, and for its own.
-	maxWait = time.Second + 2*lag
+	// call that runs, for the second that is between two, and for its own; and all
+	// that twice, if a parameter is looked for in a tree, and is not there.
+	maxWait = 2 * (time.Second + 2*lag)
 )
 
 // check judges an answer, by what AWS had at which time.
 func (s *soak) check(x read) {
 	stale := x.header.Get("Larder-Stale") == "true"
 	s.tally.answered(x, stale)
-	switch took := x.end.Sub(x.start); {
+	switch took := x.end.Sub(x.start) - s.pulse.lost(x.start, x.end); {
 	case stale && took > maxPatience+lag && !x.target.many:
 		s.complain(x, "it is stale, and the reader waited all the same")
 	case took > maxWait && len(s.weather.near(x.start, x.end)) == 0:
@@ -134,7 +135,7 @@ func (s *soak) checkValue(x read, name string, i item, text string, stale bool) 
 		s.complain(x, "%s is %v too old", i.name, oldest.Sub(until))
 	}
 	outdated := max(0, x.start.Sub(until))
-	if !stale && outdated > i.ttl+lag {
+	if !stale && outdated > i.ttl+lag+s.pulse.lost(x.start.Add(-i.ttl-lag), x.end) {
 		s.complain(x, "%s is not marked as stale, and AWS had another one %v before", i.name, outdated)
 	}
 	seconds, err := strconv.Atoi(x.header.Get("Age"))
@@ -166,7 +167,8 @@ func (s *soak) checkOrder(x read, name string, i item, first, last int) {
 	// the newer one was read.
 	between := i.since(known.serial + i.shift).Sub(i.until(last + i.shift))
 	after := known.at.Sub(i.until(last + i.shift))
-	if between > s.decision(known.at, x.end) || after > lag {
+	lost := s.pulse.lost(i.until(last+i.shift), x.end)
+	if between > lost+s.decision(known.at, x.end) || after > lost+lag {
 		s.complain(x, "%s goes back from %d to %d, which AWS had until %v before, and until %v before that was read",
 			i.name, known.serial, last, between, after)
 	}

@@ -38,16 +38,16 @@ func (s *soak) draw(r *rand.Rand) []wish {
 	one := func() wish {
 		w := wish{target: s.targets[r.IntN(len(s.targets))], patience: 20 * time.Second}
 		switch r.IntN(20) {
-		case 0:
+		case 0, 1, 2:
 			w.forced = true
-		case 1:
+		case 3:
 			w.again = !w.target.many // whose ETag stands for all of them
-		case 2:
+		case 4:
 			w.patience = 300 * time.Millisecond // a reader that leaves
 		}
 		return w
 	}
-	wishes := make([]wish, r.IntN(5))
+	wishes := make([]wish, r.IntN(9))
 	for i := range wishes {
 		wishes[i] = one()
 	}

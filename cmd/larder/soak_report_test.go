@@ -108,7 +108,8 @@ func (t *tally) held(d time.Duration) {
 }
 
 // report is the table that the test prints.
-func (t *tally) report(invokes int, took time.Duration, connections int, process *process, at []figures) string {
+func (s *soak) report(invokes int, took time.Duration, at []figures) string {
+	t := s.tally
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var text strings.Builder
@@ -121,15 +122,17 @@ func (t *tally) report(invokes int, took time.Duration, connections int, process
 	}
 	fmt.Fprintf(table, "\n\ninvokes\t%d\tin %v\n", invokes, took.Round(time.Second))
 	fmt.Fprintf(table, "next held\t%d\ttimes for more than 100 ms, at most %v\n", t.holds, t.longest.Round(time.Millisecond))
-	fmt.Fprintf(table, "calls to AWS\t%d\t%.2f per invoke, over %d connections\n", t.called, float64(t.called)/float64(invokes), connections)
+	fmt.Fprintf(table, "calls to AWS\t%d\t%.2f per invoke, over %d connections\n", t.called, float64(t.called)/float64(invokes), s.relay.Connections())
 	fmt.Fprintf(table, "stale answers\t%d\t\n", t.reads["stale"])
 	fmt.Fprintf(table, "forced reads\t%d\trefreshNow or seen\n", t.forced)
+	times, longest := s.pulse.worst()
+	fmt.Fprintf(table, "standstills\t%d\tof this machine, at most %v\n", times, longest.Round(time.Millisecond))
 	section("reads by result")
 	counts(t.reads)
 	section("calls that AWS saw, by action and outcome")
 	counts(t.calls)
 	section("what the extension logged")
-	counts(process.log.messages)
+	counts(s.process.log.messages)
 	section("worst ages\tvalues\tstale\tAge header\tAWS had another one before")
 	for _, name := range slices.Sorted(maps.Keys(t.classes)) {
 		c := t.classes[name]

@@ -23,7 +23,7 @@ import (
 // time, and troubles take seconds: as fast as they can, 20,000 invokes would be over
 // before anything has happened. This is the only thing here that waits for time to
 // pass.
-const pace = 4 * time.Millisecond
+const pace = 3 * time.Millisecond
 
 // TestSoak invokes a function 20,000 times, or N times, while AWS's values change
 // all the time and AWS fails in all ways that there are: see troubles. The order
@@ -45,16 +45,18 @@ func TestSoak(t *testing.T) {
 	at[0] = s.process.next(t)
 	s.begin(t)
 	at[1] = s.process.measure(t)
-	stop := s.changeAll(t)
+	stopPulse := background(t, s.pulse.feel)
+	stopChanges := background(t, s.changeAll)
 	s.run(t, invokes/2, seed)
 	at[2] = s.process.measure(t)
 	s.run(t, invokes-invokes/2, seed+1)
-	stop()
+	stopChanges()
 	s.recover(t)
+	stopPulse()
 	s.readers.CloseIdleConnections()
 	at[3] = s.process.measure(t)
 	at[4] = s.end(t)
-	t.Log(s.tally.report(invokes, time.Since(start), s.relay.Connections(), s.process, at))
+	t.Log(s.report(invokes, time.Since(start), at))
 	s.verdict(t)
 }
 
@@ -69,6 +71,7 @@ type soak struct {
 	targets   []target
 	sightings sightings
 	tally     *tally
+	pulse     pulse
 
 	address string
 	token   string
@@ -77,7 +80,7 @@ type soak struct {
 	slots   chan struct{}
 	number  int // of the last invoke
 
-	report   func(format string, args ...any)
+	errorf   func(format string, args ...any)
 	failures atomic.Int64
 }
 
@@ -115,7 +118,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 		sightings: sightings{newest: make(map[string]sighting)},
 		readers:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: maxReaders}},
 		slots:     make(chan struct{}, maxReaders),
-		report:    t.Errorf,
+		errorf:    t.Errorf,
 	}
 	t.Cleanup(s.reading.Wait) // the extension has been ended then, and with it what they wait for
 	aws.Observe(s.tally.call)
@@ -141,27 +144,32 @@ func (s *soak) begin(t *testing.T) {
 	s.invoke(t, rand.New(rand.NewPCG(0, 0)), nil)
 }
 
-// changeAll changes AWS's things over and over until stop is called.
-func (s *soak) changeAll(t *testing.T) (stop func()) {
-	done := make(chan struct{})
-	var changing sync.WaitGroup
-	changing.Go(func() {
-		ticks := time.NewTicker(5 * time.Millisecond)
-		defer ticks.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-ticks.C:
-				if err := s.world.change(s.changes); err != nil {
-					s.fail("changing AWS: %v", err)
-				}
+// changeAll changes AWS's things over and over until done is closed: each some times
+// a second, so that many answers are untrue when they come.
+func (s *soak) changeAll(done <-chan struct{}) {
+	ticks := time.NewTicker(3 * time.Millisecond)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-ticks.C:
+			if err := s.world.change(s.changes); err != nil {
+				s.fail("changing AWS: %v", err)
 			}
 		}
-	})
+	}
+}
+
+// background runs what ends when its channel is closed, which stop does, or the end
+// of the test.
+func background(t *testing.T, run func(done <-chan struct{})) (stop func()) {
+	done := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() { run(done) })
 	stop = sync.OnceFunc(func() {
 		close(done)
-		changing.Wait()
+		running.Wait()
 	})
 	t.Cleanup(stop)
 	return stop
@@ -208,7 +216,7 @@ func (s *soak) invoke(t *testing.T, r *rand.Rand, wishes []wish) {
 		t.Fatalf("invoke %d: the extension does not ask for the next event:\n%s", s.number, s.process.log.end())
 	}
 	s.tally.held(held)
-	if limit := min(maxHold+margin, deadline); held > limit {
+	if limit := min(maxHold+margin, deadline); held-s.pulse.lost(began, began.Add(held)) > limit {
 		s.fail("invoke %d: next was held for %v, want %v at most (%s)", s.number, held, limit, s.weather.around(began, began.Add(held)))
 	}
 }
@@ -268,7 +276,7 @@ const maxFailures = 30
 // fail fails the test.
 func (s *soak) fail(format string, args ...any) {
 	if s.failures.Add(1) <= maxFailures {
-		s.report(format, args...)
+		s.errorf(format, args...)
 	}
 }
 

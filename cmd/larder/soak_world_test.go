@@ -75,6 +75,7 @@ func newWorld(aws *awstest.Server) (*world, error) {
 }
 
 const (
+	quick      = 5 // things change faster
 	undeclared = 6 // things of each service
 	members    = 8 // of the tree
 	treePath   = "/soak/tree/"
@@ -85,14 +86,18 @@ func (w *world) add(t *thing) {
 	w.order = append(w.order, t)
 }
 
-// change does one thing to one of AWS's things, as people do. One of them changes
-// faster than answers come.
+// change does one thing to one of AWS's things, as people do. Some change faster
+// than answers come; what is gone, is gone for a while.
 func (w *world) change(r *rand.Rand) error {
 	t := w.order[r.IntN(len(w.order))]
-	if r.IntN(4) == 0 {
-		t = w.things["soak/db"]
+	if r.IntN(2) == 0 {
+		t = w.order[r.IntN(quick)]
 	}
-	return w.replace(t, t.fickle && r.IntN(3) == 0 && !t.isGone())
+	gone := t.isGone()
+	if gone && r.IntN(4) > 0 {
+		return nil
+	}
+	return w.replace(t, t.fickle && !gone && r.IntN(4) == 0)
 }
 
 // replace makes the next state of t: absence, or a value.
@@ -230,14 +235,14 @@ func (t *thing) sameTag(serial int, etag string) bool {
 }
 
 // latest is how long an answer of AWS's is on its way at most, once it is decided.
-const latest = 60 * time.Millisecond
+const latest = 200 * time.Millisecond
 
 // withLatency has AWS's answers take some time on their way, some of them much:
 // what they say may be untrue when they come.
 func withLatency(aws http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		longest := latest / 10
-		if rand.IntN(3) == 0 {
+		longest := latest / 40
+		if rand.IntN(10) == 0 {
 			longest = latest
 		}
 		aws.ServeHTTP(lateWriter{w, r.Context(), rand.N(longest)}, r)
