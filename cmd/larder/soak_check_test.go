@@ -28,8 +28,9 @@ const (
 func (s *soak) check(x read) {
 	stale := x.header.Get("Larder-Stale") == "true"
 	s.tally.answered(x, stale)
-	switch took := x.end.Sub(x.start) - s.pulse.lost(x.start, x.end); {
-	case stale && took > maxPatience+lag && !x.target.many:
+	took := x.end.Sub(x.start) - s.pulse.lost(x.start, x.end)
+	switch {
+	case stale && took > maxPatience+lag && x.age() >= took && !x.target.many: // it was there when the read began
 		s.complain(x, "it is stale, and the reader waited all the same")
 	case took > maxWait && len(s.weather.near(x.start, x.end)) == 0:
 		s.complain(x, "the reader waited while AWS was well")
@@ -53,6 +54,15 @@ func (s *soak) check(x read) {
 	case !x.fits(status, word):
 		s.complain(x, "the status does not go with %q", word)
 	}
+}
+
+// age returns the Age of an answer, in whole seconds; -1 s if it has none.
+func (x *read) age() time.Duration {
+	seconds, err := strconv.Atoi(x.header.Get("Age"))
+	if err != nil {
+		seconds = -1
+	}
+	return time.Duration(seconds) * time.Second
 }
 
 // fits reports whether the status is the one that the contract of the path has for
@@ -138,10 +148,9 @@ func (s *soak) checkValue(x read, name string, i item, text string, stale bool) 
 	if !stale && outdated > i.ttl+lag+s.pulse.lost(x.start.Add(-i.ttl-lag), x.end) {
 		s.complain(x, "%s is not marked as stale, and AWS had another one %v before", i.name, outdated)
 	}
-	seconds, err := strconv.Atoi(x.header.Get("Age"))
-	age := time.Duration(seconds) * time.Second
+	age := x.age()
 	switch {
-	case err != nil, age+time.Second < outdated:
+	case age+time.Second < outdated:
 		s.complain(x, "%s has the Age %q, and AWS had another one %v before", i.name, x.header.Get("Age"), outdated)
 	case stale && age > i.ttl+maxStaleness && !x.target.many:
 		s.complain(x, "%s is stale with an Age of %v", i.name, age)
