@@ -172,6 +172,9 @@ func (c *Cache) Get(ctx context.Context, key secret.Key, force bool) (Answer, er
 		if err := c.wait(ctx, f, nil); err != nil {
 			return Answer{How: how}, err
 		}
+		if c.outlived(f) {
+			return c.Get(ctx, key, force)
+		}
 		return c.answer(f.reply, how)
 	}
 	if answer, err, ok := c.recallLocked(key); ok {
@@ -192,8 +195,21 @@ func (c *Cache) Get(ctx context.Context, key secret.Key, force bool) (Answer, er
 		return Answer{How: how}, err
 	case f.reply.Err != nil:
 		return c.instead(ctx, key, f.reply.Err, how)
+	case c.outlived(f):
+		return c.Get(ctx, key, force)
 	}
 	return c.answer(f.reply, how)
+}
+
+// outlived reports whether a call took so long that what a later one had brought
+// meanwhile, which is its readers' answer, has expired.
+func (c *Cache) outlived(f *flight) bool {
+	ttl := c.ttl([]secret.Key{f.key})
+	if !f.late || f.reply.Err != nil || ttl == 0 {
+		return false
+	}
+	age, known := age(f.reply.sent, c.config.Clock.Now())
+	return !known || age >= ttl
 }
 
 // answer is what a call has brought.

@@ -32,7 +32,8 @@ type flight struct {
 	newer   reply // what a later call has brought meanwhile
 
 	done  chan struct{}
-	reply reply // there once done is closed
+	reply reply // there once done is closed, as is what follows
+	late  bool  // the reply is that of a later call
 }
 
 func newFlight(key secret.Key) *flight { return &flight{key: key, done: make(chan struct{})} }
@@ -193,6 +194,7 @@ func (c *Cache) settleLocked(call *call, f *flight, r secret.Result) {
 		return
 	}
 	f.reply = c.applyLocked(f, r)
+	f.late = f.reply.seq != call.seq
 	close(f.done)
 	c.landLocked(f)
 }

@@ -188,3 +188,22 @@ func TestOlderOutcomeAfterEviction(t *testing.T) {
 		check(t, "a read of the other", f.get(a), "hit a")
 	})
 }
+
+// A call that hangs until the answer of a later one has expired does not pass that
+// for its own.
+func TestOutlivedAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, func(c *cache.Config) { c.MaxStale = time.Minute })
+		f.read(db, false)
+		forced := f.read(db, true)
+		f.aws.call(1).answer(found(db, "v1"))
+		check(t, "the forced read", forced.got(), "miss v1")
+		f.clock.tick(ttl + 2*time.Minute)
+		waits := f.read(db, false)
+		f.aws.call(0).answer(failed(db, secret.Timeout))
+		check(t, "who waited for the call that hung", waits.got(), "waiting")
+		f.aws.call(2).answer(found(db, "v2"))
+		check(t, "and for the next one", waits.got(), "miss v2")
+	})
+}

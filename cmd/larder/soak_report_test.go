@@ -133,7 +133,7 @@ func (s *soak) report(invokes int, took time.Duration, at []figures) string {
 	counts(t.calls)
 	section("what the extension logged")
 	counts(s.process.log.messages)
-	section(fmt.Sprintf("worst ages; allowed is the TTL, %v to %v, and %v\tvalues\tstale\tAge header\tAWS had another one before", shortTTL, secretTTL, maxStaleness))
+	section(fmt.Sprintf("worst ages (allowed: TTL + %v)\tvalues\tstale\tAge header\tAWS had another one before", maxStaleness))
 	for _, name := range slices.Sorted(maps.Keys(t.classes)) {
 		c := t.classes[name]
 		fmt.Fprintf(table, "  %s\t%d\t%d\t%v\t%v\n", name, c.values, c.stale, c.oldest, c.outdated.Round(time.Millisecond))

@@ -21,8 +21,8 @@ import (
 
 // pace is the time between the beginnings of two invokes. All freshness is in real
 // time, and troubles take seconds: as fast as they can, 20,000 invokes would be over
-// before anything has happened. This is the only thing here that waits for time to
-// pass.
+// before anything has happened. Timers set the pace, the latency and the length of
+// the troubles, and nothing else: what must happen is waited for.
 const pace = 3 * time.Millisecond
 
 // TestSoak invokes a function 20,000 times, or N times, while AWS's values change

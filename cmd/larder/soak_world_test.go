@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -160,15 +160,14 @@ func (t *thing) field(serial int, field string) string {
 	return fmt.Sprintf("%s %s %d %s", marker, t.name, serial, field)
 }
 
-var serialPattern = regexp.MustCompile(marker + ` \S+ (\d+)`)
-
 // serialIn finds the serial number in a value, or in a field of one.
 func serialIn(text string) (serial int, found bool) {
-	match := serialPattern.FindStringSubmatch(text)
-	if match == nil {
+	_, rest, _ := strings.Cut(text, marker+" ")
+	words := strings.Fields(rest) // the name and the number
+	if len(words) < 2 {
 		return 0, false
 	}
-	serial, err := strconv.Atoi(match[1])
+	serial, err := strconv.Atoi(words[1])
 	return serial, err == nil
 }
 
@@ -197,7 +196,7 @@ func (t *thing) since(serial int) time.Time {
 func (t *thing) isValue(serial int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return serial < len(t.states) && !t.states[serial].gone
+	return serial >= 0 && serial < len(t.states) && !t.states[serial].gone
 }
 
 // newest is the present state.
