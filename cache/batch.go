@@ -15,8 +15,7 @@ type Batch struct {
 }
 
 // Begin starts to fetch keys in one batch, each once. A read that comes later waits
-// for it.
-// A key that is being fetched already is waited for, not fetched again.
+// for it. A key that is being fetched already is waited for, not fetched again.
 func (c *Cache) Begin(keys []secret.Key) *Batch {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -165,24 +165,20 @@ type Answer struct {
 // A call is detached from the reader that started it: ctx ends the wait, not the
 // call. The error is a *secret.Error, or ctx's.
 func (c *Cache) Get(ctx context.Context, key secret.Key, force bool) (Answer, error) {
+	var f *flight
+	var how How
+	var patience *time.Timer
 	c.mu.Lock()
 	if force {
-		f, how := c.joinForcedLocked(key)
-		c.mu.Unlock()
-		if err := c.wait(ctx, f, nil); err != nil {
-			return Answer{How: how}, err
+		f, how = c.joinForcedLocked(key)
+	} else {
+		if answer, err, ok := c.recallLocked(key); ok {
+			c.mu.Unlock()
+			return answer, err
 		}
-		if c.outlived(f) {
-			return c.Get(ctx, key, force)
-		}
-		return c.answer(f.reply, how)
+		f, how = c.joinLocked(key)
+		patience = c.patienceLocked(key, f)
 	}
-	if answer, err, ok := c.recallLocked(key); ok {
-		c.mu.Unlock()
-		return answer, err
-	}
-	f, how := c.joinLocked(key)
-	patience := c.patienceLocked(key, f)
 	c.mu.Unlock()
 	if patience != nil {
 		defer patience.Stop()
@@ -193,7 +189,7 @@ func (c *Cache) Get(ctx context.Context, key secret.Key, force bool) (Answer, er
 		return c.instead(ctx, key, nil, how)
 	case err != nil:
 		return Answer{How: how}, err
-	case f.reply.Err != nil:
+	case f.reply.Err != nil && !force:
 		return c.instead(ctx, key, f.reply.Err, how)
 	case c.outlived(f):
 		return c.Get(ctx, key, force)
@@ -204,12 +200,8 @@ func (c *Cache) Get(ctx context.Context, key secret.Key, force bool) (Answer, er
 // outlived reports whether a call took so long that what a later one had brought
 // meanwhile, which is its readers' answer, has expired.
 func (c *Cache) outlived(f *flight) bool {
-	ttl := c.ttl([]secret.Key{f.key})
-	if !f.late || f.reply.Err != nil || ttl == 0 {
-		return false
-	}
-	age, known := age(f.reply.sent, c.config.Clock.Now())
-	return !known || age >= ttl
+	ttl := c.ttl(f.key)
+	return f.late && f.reply.Err == nil && ttl > 0 && passed(f.reply.sent, c.config.Clock.Now(), ttl)
 }
 
 // answer is what a call has brought.
@@ -227,13 +219,13 @@ type Outcome struct {
 }
 
 func (o Outcome) answer(age time.Duration, how How) (Answer, error) {
-	if o.Err != nil && how != Stale {
-		age = 0
-	}
-	if o.Err != nil {
+	switch {
+	case o.Err == nil:
+		return Answer{Record: o.Record, Age: age, How: how}, nil
+	case how == Stale:
 		return Answer{Age: age, How: how}, o.Err
 	}
-	return Answer{Record: o.Record, Age: age, How: how}, nil
+	return Answer{How: how}, o.Err
 }
 
 // Pinned returns the size of the declared entries, which no eviction makes

@@ -39,3 +39,10 @@ func age(sent, now Instant) (time.Duration, bool) {
 	wall := now.Wall.Sub(sent.Wall)
 	return max(wall, now.Mono-sent.Mono), wall >= -setBack
 }
+
+// passed reports whether at least d has passed, or nobody knows because the wall
+// clock was set back.
+func passed(since, now Instant, d time.Duration) bool {
+	age, known := age(since, now)
+	return age >= d || !known
+}

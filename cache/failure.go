@@ -66,8 +66,7 @@ func (c *Cache) troubleLocked(e *entry, got reply, now Instant) {
 		}
 	}
 	if e.failing.times == 0 {
-		c.noteLocked(slog.LevelWarn, "AWS fails, serving what is in memory", slog.String("ref", e.keys[0].String()),
-			slog.String("region", e.keys[0].Region), slog.String("problem", got.Err.Error()))
+		c.noteLocked(e, slog.LevelWarn, "AWS fails, serving what is in memory", slog.String("problem", got.Err.Error()))
 	}
 	e.failing.fail(now, c.config.Random())
 }
@@ -75,8 +74,7 @@ func (c *Cache) troubleLocked(e *entry, got reply, now Instant) {
 // relievedLocked notes that e has been refreshed.
 func (c *Cache) relievedLocked(e *entry) {
 	if e.failing.times > 0 {
-		c.noteLocked(slog.LevelInfo, "AWS answers again", slog.String("ref", e.keys[0].String()),
-			slog.String("region", e.keys[0].Region), slog.Int("failures", e.failing.times))
+		c.noteLocked(e, slog.LevelInfo, "AWS answers again", slog.Int("failures", e.failing.times))
 	}
 	e.failing, e.cut, e.denied = backoff{}, backoff{}, Instant{}
 	for _, k := range e.keys {
@@ -110,16 +108,12 @@ func (b *backoff) over(now Instant) bool {
 	return b.times == 0 || passed(b.since, now, b.wait)
 }
 
-// passed reports whether at least d has passed, or nobody knows because the wall
-// clock was set back.
-func passed(since, now Instant, d time.Duration) bool {
-	age, known := age(since, now)
-	return age >= d || !known
-}
-
-// noteLocked logs a line when mu is free: a log may be slow.
-func (c *Cache) noteLocked(level slog.Level, message string, attrs ...slog.Attr) {
-	c.notices = append(c.notices, func() { c.config.Log.LogAttrs(c.root, level, message, attrs...) })
+// noteLocked logs a line about e when mu is free: a log may be slow.
+func (c *Cache) noteLocked(e *entry, level slog.Level, message string, more slog.Attr) {
+	key := e.keys[0]
+	c.notices = append(c.notices, func() {
+		c.config.Log.LogAttrs(c.root, level, message, slog.String("ref", key.String()), slog.String("region", key.Region), more)
+	})
 }
 
 // unlock frees mu and logs what was noted.

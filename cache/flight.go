@@ -209,8 +209,7 @@ func (c *Cache) frozenLocked(f *flight, r secret.Result) bool {
 	case r.Err != nil:
 		return r.Err.Class.Transient() && r.Err.Class != secret.Canceled
 	}
-	age, known := age(f.call.sent, c.config.Clock.Now())
-	return !known || age >= c.ttl([]secret.Key{f.key})
+	return passed(f.call.sent, c.config.Clock.Now(), c.ttl(f.key))
 }
 
 // supersedeLocked gives every older flight that is under way for keys the reply

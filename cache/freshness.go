@@ -53,23 +53,21 @@ const maxPatience = 500 * time.Millisecond
 // the failure that the same question has met a moment ago.
 func (c *Cache) recallLocked(key secret.Key) (Answer, error, bool) {
 	now := c.config.Clock.Now()
-	e, calling := c.index[key], c.runningLocked(key)
-	worth := tooOld
+	e, worth, age := c.index[key], tooOld, time.Duration(0)
 	if e != nil {
 		e.reader = key
 		c.recent.Get(e)
-		var age time.Duration
-		worth, age = c.freshnessLocked(e, now)
-		how := Hit
-		if worth == stale {
-			how = Stale
-		}
-		if worth <= due || worth == stale && c.hopelessLocked(e, calling, now) {
-			answer, err := e.answer(age, how)
+		if worth, age = c.freshnessLocked(e, now); worth <= due {
+			answer, err := e.answer(age, Hit)
 			return answer, err, true
 		}
 	}
-	if calling == nil && worth == tooOld {
+	calling := c.runningLocked(key)
+	if worth == stale && c.hopelessLocked(e, calling, now) {
+		answer, err := e.answer(age, Stale)
+		return answer, err, true
+	}
+	if worth == tooOld && calling == nil {
 		if err := c.rememberedLocked(key, now); err != nil {
 			return Answer{How: Hit}, c.verdictLocked(e, err, now), true
 		}

@@ -183,7 +183,7 @@ func (c *Cache) detachLocked(e *entry, key secret.Key) {
 // declareLocked gives an entry what the declarations of its keys say: it is
 // pinned if there are any.
 func (c *Cache) declareLocked(e *entry) {
-	e.ttl = c.ttl(e.keys)
+	e.ttl = c.ttl(e.keys...)
 	pinned := slices.ContainsFunc(e.keys, func(k secret.Key) bool { _, ok := c.config.Declared[k]; return ok })
 	if pinned == e.pinned {
 		return
@@ -201,7 +201,7 @@ func (c *Cache) declareLocked(e *entry) {
 
 // ttl is how long a record of keys, which mean the same, is fresh: the smallest TTL
 // that is declared for them, else their service's.
-func (c *Cache) ttl(keys []secret.Key) time.Duration {
+func (c *Cache) ttl(keys ...secret.Key) time.Duration {
 	ttl, found := c.config.TTL[keys[0].Service], false
 	for _, k := range keys {
 		if d := c.config.Declared[k]; d.HasTTL && (!found || d.TTL < ttl) {
