@@ -9,6 +9,12 @@ GO    := GOFLAGS=-mod=readonly GOWORK=off go
 BUILD := CGO_ENABLED=0 GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0 \
 	$(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid="
 
+# The layer's programs start cold, and every byte of them is loaded then. Nothing here speaks
+# HTTP/2. Code is inlined only where it is run often, that is in Go's runtime and in our packages:
+# elsewhere that costs 0.35 MB of the zip and 0.5 MB of memory, and registers no sooner.
+LEAN := -tags nethttpomithttp2 -gcflags=all=-l -gcflags=runtime/...= -gcflags=internal/...= -gcflags=larder/...=
+TINY := -gcflags=all=-l
+
 # Lambda's words for the architectures, and Go's.
 goarch_x86_64 := amd64
 goarch_arm64  := arm64
@@ -92,8 +98,9 @@ clean: ## remove what was built
 # $(call stage,ARCHITECTURE,FOLDER) fills a folder with the files of the layer, which Lambda unpacks
 # to /opt. It starts every file in extensions/, so nothing but the extension may lie there.
 define stage
-@GOOS=linux GOARCH=$(goarch_$(1)) $(BUILD) -o "$(2)/extensions/larder" ./cmd/larder
-@chmod 755 "$(2)/extensions/larder"
+@GOOS=linux GOARCH=$(goarch_$(1)) $(BUILD) $(LEAN) -o "$(2)/extensions/larder" ./cmd/larder
+@GOOS=linux GOARCH=$(goarch_$(1)) $(BUILD) $(TINY) -o "$(2)/larder-exec" ./cmd/larder-exec
+@chmod 755 "$(2)/extensions/larder" "$(2)/larder-exec"
 @mkdir -p "$(2)/larder" && cp LICENSE layer/NOTICE "$(2)/larder"
 endef
 

@@ -40,7 +40,7 @@ func TestMakeLayer(t *testing.T) {
 		for _, file := range files {
 			got = append(got, file.mode.String()+" "+file.name)
 		}
-		if got, want := strings.Join(got, "\n"), "-rwxr-xr-x extensions/larder\n-rw-r--r-- larder/LICENSE\n-rw-r--r-- larder/NOTICE"; got != want {
+		if got, want := strings.Join(got, "\n"), "-rwxr-xr-x extensions/larder\n-rw-r--r-- larder/LICENSE\n-rw-r--r-- larder/NOTICE\n-rwxr-xr-x larder-exec"; got != want {
 			t.Fatalf("%s holds\n%s\nwant\n%s", name, got, want)
 		}
 		checkProgram(t, name, []byte(files[0].content), machine, plain)
@@ -114,7 +114,7 @@ func checkProgram(t *testing.T, name string, program []byte, machine elf.Machine
 			t.Errorf("%s is stamped with %s", name, setting.Key)
 		}
 	}
-	for key, want := range map[string]string{"-trimpath": "true", "CGO_ENABLED": "0", "GOOS": "linux", "-tags": ""} {
+	for key, want := range map[string]string{"-trimpath": "true", "CGO_ENABLED": "0", "GOOS": "linux", "-tags": "nethttpomithttp2"} {
 		if settings[key] != want {
 			t.Errorf("%s was built with %s=%q, want %q", name, key, settings[key], want)
 		}

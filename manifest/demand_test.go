@@ -210,7 +210,7 @@ func TestVariablesNow(t *testing.T) {
 		s.init()
 		read := func(what string, now bool, want string) {
 			t.Helper()
-			all, err := s.Variables(t.Context(), now)
+			all, _, err := s.Variables(t.Context(), now)
 			is(t, what+": error", err, nil)
 			var got []string
 			for _, v := range all {
@@ -230,7 +230,7 @@ func TestVariablesNow(t *testing.T) {
 		s.asked("as of now", "secretsmanager://a", "ssm:///c")
 		is(t, "it took, as a secret may be forced once a second", time.Since(began), time.Second)
 		s.fails("secretsmanager://a", secret.Unavailable)
-		_, err := s.Variables(t.Context(), true)
+		_, _, err := s.Variables(t.Context(), true)
 		is(t, "an old value for a failure", err == nil, false)
 	}, maxStale)
 }

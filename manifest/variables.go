@@ -42,15 +42,15 @@ func (m *Manifest) Variable(ctx context.Context, name string, demand Demand) (Va
 }
 
 // Variables returns all declared variables that have a value, in the order of
-// their names, from one reading. A variable whose optional secret is absent is
-// left out; so is one that cannot be had if the manifest only warns. Otherwise
-// the error joins a *VariableError for each.
+// their names, from one reading, and the names of those that have none and need
+// none: their optional secret is absent, or it cannot be had and the manifest only
+// warns. Otherwise the error joins a *VariableError for each.
 //
 // The first reading, which is that of the function's start, gets what Prefetch
 // brings, also where nothing is cached; unless it is to be as of now.
-func (m *Manifest) Variables(ctx context.Context, now bool) ([]Variable, error) {
+func (m *Manifest) Variables(ctx context.Context, now bool) (values []Variable, absent []string, err error) {
 	if err := await(ctx, m.begun); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	first := m.takeFirst()
 	if now {
@@ -72,7 +72,7 @@ func (m *Manifest) Variables(ctx context.Context, now bool) ([]Variable, error) 
 		wg.Go(func() { r.answer, r.err = m.read(ctx, first, key, now) })
 	}
 	wg.Wait()
-	values := make([]Variable, len(declared))
+	values = make([]Variable, len(declared))
 	failed := make([]error, len(declared))
 	for i, d := range declared {
 		r := readings[d.Key]
@@ -107,8 +107,7 @@ func (m *Manifest) read(ctx context.Context, first *cache.Batch, key secret.Key,
 
 // usable sorts out what an application must not see: no value ever stands for a
 // missing one.
-func (m *Manifest) usable(declared []Declaration, values []Variable, failed []error) ([]Variable, error) {
-	var usable []Variable
+func (m *Manifest) usable(declared []Declaration, values []Variable, failed []error) (usable []Variable, absent []string, err error) {
 	var problems []error
 	for i, err := range failed {
 		e, _ := errors.AsType[*secret.Error](err)
@@ -116,14 +115,14 @@ func (m *Manifest) usable(declared []Declaration, values []Variable, failed []er
 		case err == nil:
 			usable = append(usable, values[i])
 		case e == nil: // ctx's
-			return nil, err
-		case e.Class == secret.NotFound && declared[i].Reference.Optional:
-		case m.config.Warn:
+			return nil, nil, err
+		case e.Class == secret.NotFound && declared[i].Reference.Optional, m.config.Warn:
+			absent = append(absent, declared[i].Variable)
 		default:
 			problems = append(problems, &VariableError{Variable: declared[i].Variable, Err: e})
 		}
 	}
-	return usable, errors.Join(problems...)
+	return usable, absent, errors.Join(problems...)
 }
 
 // VariableError says which variable has no value, and why.

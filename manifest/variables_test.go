@@ -22,9 +22,10 @@ func TestVariables(t *testing.T) {
 	inBubble(t, everything, func(t *testing.T, s *stand) {
 		s.everything()
 		s.init()
-		all, err := s.Variables(t.Context(), false)
+		all, absent, err := s.Variables(t.Context(), false)
 		is(t, "error", err, nil)
 		is(t, "variables", len(all), 3)
+		is(t, "absent", strings.Join(absent, " "), "OPTIONAL")
 		for i, want := range []struct{ name, value string }{{"A", "1"}, {"B", planted}, {"C", `{"z":2}`}} {
 			is(t, "name", all[i].Declaration.Variable, want.name)
 			is(t, "the value of "+want.name, string(all[i].Value.Reveal()) == want.value, true)
@@ -87,7 +88,7 @@ func TestFirstVariablesAreNotOlder(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
-		all, err := s.Variables(t.Context(), false)
+		all, _, err := s.Variables(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +153,7 @@ func TestVariablesFail(t *testing.T) {
 			prepare(s)
 			s.prefetch()
 			s.Settle()
-			_, err := s.Variables(t.Context(), false)
+			_, _, err := s.Variables(t.Context(), false)
 			joined, ok := err.(interface{ Unwrap() []error })
 			if !ok {
 				t.Fatalf("the error is %T, want a joined one", err)
@@ -175,6 +176,8 @@ func TestVariablesFail(t *testing.T) {
 			s.init()
 			s.Settle()
 			is(t, "variables", s.variables().got(), "C")
+			_, absent, _ := s.Variables(t.Context(), false)
+			is(t, "absent", strings.Join(absent, " "), "A B D E")
 		}, warn)
 	})
 	t.Run("left", func(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
+	"unicode"
 
 	"larder/cache"
 	"larder/manifest"
@@ -89,7 +91,26 @@ func (x *exchange) fail(err error) {
 	if code == http.StatusServiceUnavailable {
 		x.w.Header().Set("Retry-After", "1")
 	}
+	x.fails(code, body, err)
+}
+
+// fails writes a failure of our own paths: as JSON, or as the one line that err is
+// to who accepts application/octet-stream, like larder-exec.
+func (x *exchange) fails(code int, body failure, err error) {
+	if x.wantsBytes() {
+		x.write(code, typeText, []byte(oneLine(err.Error())))
+		return
+	}
 	x.write(code, typeJSON, marshal(body))
+}
+
+func (x *exchange) wantsBytes() bool {
+	return strings.Contains(x.r.Header.Get("Accept"), typeBinary)
+}
+
+// oneLine joins the lines of errors.Join, and AWS's if it ever writes some.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, unicode.IsControl), "; ")
 }
 
 // variables returns the variables that the failures joined in err are about.
@@ -108,7 +129,7 @@ func variables(err error) []string {
 
 func refuseOwn(x *exchange, r *refusal) {
 	x.refused(r)
-	x.write(r.status, typeJSON, marshal(failure{Code: r.code, Message: r.Error()}))
+	x.fails(r.status, failure{Code: r.code, Message: r.Error()}, r)
 }
 
 // refused writes the headers of a refusal.

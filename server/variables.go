@@ -42,16 +42,17 @@ func (s *Server) variable(x *exchange) {
 
 // variables serves /env[?refreshNow=][&seen=]: all declared variables as one JSON object, or as
 // NAME=value separated by NUL to who accepts application/octet-stream. What one
-// of the two cannot carry is left out and named in Larder-Binary.
+// of the two cannot carry is left out and named in Larder-Binary; what has no value
+// and needs none is named in Larder-Absent.
 func (s *Server) variables(x *exchange) {
 	_, demand, err := parseRead(x.r.URL.RawQuery, errDemands)
 	if err != nil {
 		x.fail(badRequest(err))
 		return
 	}
-	all, err := s.config.Manifest.Variables(x.r.Context(), demand.Now)
+	all, absent, err := s.config.Manifest.Variables(x.r.Context(), demand.Now)
 	if err == nil && demand.Seen != "" && demand.Seen == versionOf(all) {
-		all, err = s.config.Manifest.Variables(x.r.Context(), true)
+		all, absent, err = s.config.Manifest.Variables(x.r.Context(), true)
 	}
 	if err != nil {
 		x.fail(err)
@@ -64,14 +65,20 @@ func (s *Server) variables(x *exchange) {
 	}
 	x.dates(versionOf(all), oldest, x.how == cache.Stale)
 	encode, kind := encodeObject, typeJSON
-	if strings.Contains(x.r.Header.Get("Accept"), typeBinary) {
+	if x.wantsBytes() {
 		encode, kind = encodeList, typeBinary
 	}
 	body, left := encode(all)
-	if len(left) > 0 {
-		x.w.Header().Set("Larder-Binary", strings.Join(left, ", "))
-	}
+	x.names("Larder-Binary", left)
+	x.names("Larder-Absent", absent)
 	x.write(http.StatusOK, kind, body)
+}
+
+// names writes a list of variables into a header.
+func (x *exchange) names(header string, variables []string) {
+	if len(variables) > 0 {
+		x.w.Header().Set(header, strings.Join(variables, ", "))
+	}
 }
 
 // versionOf stands for the versions of all variables together.

@@ -24,6 +24,7 @@ func TestVariablesObject(t *testing.T) {
 	isBody(t, "/env", a, `{"A":"<1>","B":"\"two\"=\n","D":"\"two\"=\n"}`)
 	is(t, "Content-Type", a.header.Get("Content-Type"), "application/json")
 	is(t, "Larder-Binary", a.header.Get("Larder-Binary"), "")
+	is(t, "Larder-Absent", a.header.Get("Larder-Absent"), "C")
 	is(t, "calls for a secret of two variables", s.asked()["b"], 1)
 	is(t, "calls for what is no variable", s.asked()["/p"], 0)
 
@@ -136,12 +137,32 @@ func TestVariablesFailure(t *testing.T) {
 		}
 	}
 
+	a = s.get("/env", "Accept: application/octet-stream")
+	is(t, "as bytes: status", a.status, http.StatusNotFound)
+	is(t, "as bytes: Content-Type", a.header.Get("Content-Type"), "text/plain; charset=utf-8")
+	is(t, "as bytes: the same in one line", a.body, strings.ReplaceAll(f.Message, "\n", "; "))
+
 	s = start(t, environ(items...), warn)
 	fail(s)
-	isBody(t, "/env with warn: what there is", s.get("/env"), `{"GOOD":`+quote(t, planted)+`}`)
+	a = s.get("/env")
+	isBody(t, "/env with warn: what there is", a, `{"GOOD":`+quote(t, planted)+`}`)
+	is(t, "/env with warn: Larder-Absent", a.header.Get("Larder-Absent"), "ALSO, DENIED, FIELD, GONE, OPTIONAL")
 	a = s.get("/env/GONE")
 	is(t, "/env/GONE with warn", a.status, http.StatusNotFound)
 	is(t, "its variable", strings.Join(failedBody(t, "/env/GONE", a).Variables, " "), "GONE")
+}
+
+// To who takes bytes, a refusal is a line of text, too.
+func TestVariablesRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t, environ("A=secretsmanager://a"))
+	a := s.get("/env", "Accept: application/octet-stream", "X-Aws-Parameters-Secrets-Token: wrong")
+	is(t, "status", a.status, http.StatusUnauthorized)
+	is(t, "Larder-Error", a.header.Get("Larder-Error"), "BadToken")
+	is(t, "Content-Type", a.header.Get("Content-Type"), "text/plain; charset=utf-8")
+	if !strings.Contains(a.body, "AWS_SESSION_TOKEN") || strings.ContainsAny(a.body, "{\n") {
+		t.Errorf("body %q, want one line of text that names AWS_SESSION_TOKEN", a.body)
+	}
 }
 
 func quote(t *testing.T, text string) string {

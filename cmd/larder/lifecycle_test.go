@@ -127,7 +127,7 @@ func TestInvokeDropsWhatWasForTheStart(t *testing.T) {
 				if invoked {
 					b.holds("an invoke", 0, b.invoke, event(time.Second))
 				}
-				if _, err := b.manifest.Variables(t.Context(), false); err != nil {
+				if _, _, err := b.manifest.Variables(t.Context(), false); err != nil {
 					t.Errorf("Variables: %v", err)
 				}
 				if invoked {

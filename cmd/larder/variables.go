@@ -132,6 +132,7 @@ func variables() []variable {
 			s.declaredOnly, err = truth(text)
 			return err
 		}},
+		{"LARDER_NEXT_WRAPPER", "", func(*settings, string) error { return nil }}, // larder-exec reads it
 	}
 }
 

@@ -107,6 +107,7 @@ func settingTests() []struct {
 			{"4294967297KiB", 16 << 20, "bytes"}, {"1.5MiB", 16 << 20, "bytes"}, {"MiB", 16 << 20, "bytes"}, {"1GiB", 16 << 20, "bytes"},
 		}},
 		{"LARDER_DECLARED_ONLY", func(s settings) any { return s.declaredOnly }, truths(false)},
+		{"LARDER_NEXT_WRAPPER", func(settings) any { return "larder-exec's" }, []given{{"/opt/next", "larder-exec's", fine}}},
 	}
 }
 

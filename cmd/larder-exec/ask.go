@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Where the extension listens, as it reads it: AWS's variable, and what a release
+// of the CDK wrote instead.
+const (
+	portVariable = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"
+	portAlias    = "PARAMETERS_AND_SECRETS_EXTENSION_HTTP_PORT"
+	defaultPort  = "2773"
+)
+
+// ask gets the declared variables from the extension.
+func ask(env environment) (answer, error) {
+	text := defaultPort
+	for _, name := range []string{portAlias, portVariable} {
+		if value := strings.TrimSpace(env.get(name)); value != "" {
+			text = value
+		}
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil || port < 1 || port > 65535 {
+		return answer{}, errors.New(portVariable + ": a port is a number from 1 to 65535")
+	}
+	where := "the Larder extension at 127.0.0.1:" + strconv.Itoa(port)
+	raw, err := exchange(port, "GET /env HTTP/1.0\r\n"+
+		"Host: localhost\r\n"+
+		"Accept: "+wanted+"\r\n"+
+		"X-Aws-Parameters-Secrets-Token: "+env.get("AWS_SESSION_TOKEN")+"\r\n\r\n")
+	switch err {
+	case nil:
+	case syscall.ECONNREFUSED:
+		return answer{}, errors.New(where + " does not listen: is its layer part of the function, and does its log say why it has ended?")
+	case syscall.EINPROGRESS: // the limit of connect
+		return answer{}, errors.New(where + " does not take the connection")
+	default:
+		return answer{}, errors.New(where + ": " + err.Error())
+	}
+	a, err := parse(raw)
+	if _, own := err.(refusal); err != nil && !own {
+		err = errors.New(where + ": " + err.Error())
+	}
+	return a, err
+}
+
+const (
+	// patience bounds the wait for a listener. Lambda starts the runtime when the
+	// extension has registered, and it listens before that; elsewhere both may have
+	// been started at the same time.
+	patience = time.Second
+	pause    = 20 * time.Millisecond
+)
+
+// exchange sends a request and returns what comes back until the end. The wait
+// for the answer has no limit of its own: the extension answers when init's fetch
+// has ended, which has one.
+func exchange(port int, request string) (string, error) {
+	fd, err := connect(port)
+	for began := time.Now(); err == syscall.ECONNREFUSED && time.Since(began) < patience; {
+		time.Sleep(pause)
+		fd, err = connect(port)
+	}
+	if err != nil {
+		return "", err
+	}
+	defer syscall.Close(fd)
+	for sent := 0; sent < len(request); {
+		n, err := syscall.Write(fd, []byte(request[sent:]))
+		if err != nil && err != syscall.EINTR {
+			return "", err
+		}
+		sent += max(n, 0)
+	}
+	var received []byte
+	buffer := make([]byte, 64<<10)
+	for {
+		switch n, err := syscall.Read(fd, buffer); {
+		case err == syscall.EINTR:
+		case err != nil:
+			return "", err
+		case n == 0:
+			return string(received), nil
+		default:
+			received = append(received, buffer[:n]...)
+		}
+	}
+}
+
+// connect opens a connection to a port of this machine. It blocks no longer than
+// patience: a program that listens and accepts nothing looks like that.
+func connect(port int) (fd int, err error) {
+	fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	limit := syscall.NsecToTimeval(int64(patience))
+	if err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &limit); err == nil {
+		err = syscall.Connect(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
+	}
+	if err != nil {
+		_ = syscall.Close(fd)
+	}
+	return fd, err
+}

@@ -1,0 +1,71 @@
+// Larder-exec starts a program with the function's declared variables in its
+// environment. It asks the Larder extension for all of them at once, and becomes
+// the program, with all its arguments:
+//
+//	AWS_LAMBDA_EXEC_WRAPPER=/opt/larder-exec     Lambda's native runtimes
+//	exec /opt/larder-exec ./server               one's own bootstrap
+//
+// It stands on the way of every cold start, between Lambda and the runtime, so it
+// is a program of its own, without package net and most others: see deps_test.go.
+//
+// Source: docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html
+package main
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// nextVariable names the wrapper that gets the command, for who needs two.
+const nextVariable = "LARDER_NEXT_WRAPPER"
+
+func main() {
+	err := start(os.Args[1:], os.Environ())
+	// Only where the program could not be started.
+	_, _ = os.Stderr.WriteString("larder-exec: " + oneLine(err.Error()) + "\n")
+	os.Exit(1)
+}
+
+// start becomes the program that command starts. It returns only with an error.
+func start(command, environ []string) error {
+	if len(command) == 0 {
+		return errors.New("nothing to start: write /opt/larder-exec COMMAND ARGUMENTS, or set AWS_LAMBDA_EXEC_WRAPPER=/opt/larder-exec")
+	}
+	env := environment(environ)
+	if env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start" {
+		return errors.New("it does not run with SnapStart: the values would be in the snapshot, and never change. " +
+			"Take it out of AWS_LAMBDA_EXEC_WRAPPER, and read the values over HTTP")
+	}
+	if next := env.get(nextVariable); next != "" {
+		command = append([]string{next}, command...)
+		env = env.without(nextVariable) // it is said to us, not to what comes behind
+	}
+	values, err := ask(env)
+	if err != nil {
+		return err
+	}
+	if env, err = env.with(values); err != nil {
+		return err
+	}
+	return become(command, env, values)
+}
+
+// become replaces this process by the program: the same process id, so that
+// signals reach it, and the same open files.
+func become(command []string, env environment, values answer) error {
+	program, err := find(command[0], env.get("PATH"))
+	if err == nil {
+		err = syscall.Exec(program, command, env)
+	}
+	switch err {
+	case syscall.E2BIG:
+		return errors.New("all variables and arguments together are more than the system allows: the largest declared ones are " +
+			values.largest() + "; read some over HTTP instead")
+	case syscall.ENOENT:
+		return errors.New(command[0] + " cannot be started: there is no such file, or what its first line names is not there")
+	case syscall.ENOEXEC:
+		return errors.New(command[0] + " cannot be started: it is no program for this architecture, or a script without #! in its first line")
+	}
+	return errors.New(command[0] + " cannot be started: " + err.Error())
+}
