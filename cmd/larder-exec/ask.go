@@ -62,7 +62,7 @@ const (
 // has ended, which has one.
 func exchange(port int, request string) (string, error) {
 	fd, err := connect(port)
-	for began := time.Now(); err == syscall.ECONNREFUSED && time.Since(began) < patience; {
+	for began := time.Now(); (err == syscall.ECONNREFUSED || err == syscall.EINTR) && time.Since(began) < patience; {
 		time.Sleep(pause)
 		fd, err = connect(port)
 	}
