@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -12,22 +13,35 @@ import (
 
 // answer is what becomes of a call.
 type answer struct {
-	status int    // zero: nothing is sent, and the connection ends
-	code   string // the error's code
-	body   []byte
-	cut    bool // the body is sent up to cutAt
-	cutAt  int
-	hang   bool // the connection ends only with the context
-	reset  bool // the connection ends with a TCP RST
+	status      int    // zero: nothing is sent, and the connection ends
+	code        string // the error's code
+	contentType string
+	requestID   string
+	body        []byte
+	cut         bool // the body is sent up to cutAt
+	cutAt       int
+	hang        bool // the connection ends only with the context
+	reset       bool // the connection ends with a TCP RST
 }
 
-// refused is the answer that tells of an error. Of several, the first counts.
-func refused(err error) answer {
+// granted is the answer to a call that succeeds.
+func granted(p protocol, out any) answer {
+	id := requestID()
+	return answer{status: http.StatusOK, contentType: p.contentType(), requestID: id, body: p.output(out, id)}
+}
+
+// refused is the answer that tells of an error, as the protocol words it. Of
+// several errors, the first counts.
+func refused(p protocol, err error) answer {
 	e, _ := errors.AsType[*apiError](err)
-	if e.status == 0 {
-		e.status = http.StatusBadRequest
-	}
-	return answer{status: e.status, code: e.code, body: e.body()}
+	return failed(p, p.translate(*e))
+}
+
+// failed is the answer that tells of an error just as it is.
+func failed(p protocol, e apiError) answer {
+	e.status = cmp.Or(e.status, http.StatusBadRequest)
+	id := requestID()
+	return answer{status: e.status, code: e.code, contentType: p.contentType(), requestID: id, body: p.failure(e, id)}
 }
 
 // send writes the answer, or ends the connection as the answer says. The panic
@@ -42,9 +56,9 @@ func (a answer) send(ctx context.Context, w http.ResponseWriter) {
 	if a.status == 0 {
 		panic(http.ErrAbortHandler)
 	}
-	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Type", a.contentType)
 	w.Header().Set("Content-Length", fmt.Sprint(len(a.body)))
-	w.Header().Set("X-Amzn-Requestid", requestID())
+	w.Header().Set("X-Amzn-Requestid", a.requestID)
 	w.WriteHeader(a.status)
 	if !a.cut {
 		_, _ = w.Write(a.body) // a client that has left needs no answer

@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -26,25 +27,20 @@ const (
 
 // credential is a key pair with its session token, and whose it is.
 type credential struct {
+	identity
 	secretAccessKey string
 	sessionToken    string
-	account         string
-	expired         bool
+	expires         time.Time // zero: never
 }
 
 // caller is who signed a call, and the Region that the signature is for.
 type caller struct {
-	account string
-	region  string
+	identity
+	region string
 }
 
-// arn is the caller's name in messages about missing permissions.
-func (c caller) arn() string {
-	return "arn:" + partition(c.region) + ":sts::" + c.account + ":assumed-role/function-role/function"
-}
-
-// Credentials returns the key that may sign now: the configured or made-up
-// one, or the one of the last RenewCredentials.
+// Credentials returns the function's key that may sign now: the configured or
+// made-up one, or the one of the last RenewCredentials.
 func (s *Server) Credentials() (accessKeyID, secretAccessKey, sessionToken string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,32 +48,41 @@ func (s *Server) Credentials() (accessKeyID, secretAccessKey, sessionToken strin
 	return s.accessKeyID, c.secretAccessKey, c.sessionToken
 }
 
-// RenewCredentials makes up a new key and returns it. Calls that earlier keys
-// sign are answered with ExpiredTokenException from now on.
+// RenewCredentials makes up a new key for the function and returns it. Calls
+// that its earlier keys sign are answered with ExpiredTokenException from now
+// on; the sessions of roles stay as they are.
 func (s *Server) RenewCredentials() (accessKeyID, secretAccessKey, sessionToken string) {
 	s.mu.Lock()
-	for _, c := range s.credentials {
-		c.expired = true
-	}
-	s.issueLocked("", "", "")
+	s.expireLocked(func(i identity) bool { return i == s.function() })
+	s.accessKeyID, _ = s.issueLocked("", credential{identity: s.function()})
 	s.mu.Unlock()
 	return s.Credentials()
 }
 
-// issueLocked makes a key the current one, and makes up what is empty.
-func (s *Server) issueLocked(accessKeyID, secretAccessKey, sessionToken string) {
-	if accessKeyID == "" {
-		accessKeyID = "ASIA" + rand.Text()[:16]
+// ExpireSessions ends the sessions of all roles that were assumed so far. Calls
+// that they sign are answered with ExpiredTokenException from now on.
+func (s *Server) ExpireSessions() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expireLocked(func(i identity) bool { return i != s.function() })
+}
+
+// expireLocked ends the keys of certain identities.
+func (s *Server) expireLocked(ends func(identity) bool) {
+	for _, c := range s.credentials {
+		if ends(c.identity) {
+			c.expires = time.Now()
+		}
 	}
-	if secretAccessKey == "" {
-		secretAccessKey = rand.Text() + rand.Text()[:14]
-	}
-	if sessionToken == "" {
-		sessionToken = "IQoJ" + rand.Text() + rand.Text()
-	}
-	s.accessKeyID = accessKeyID
-	s.credentials[accessKeyID] = &credential{
-		secretAccessKey: secretAccessKey, sessionToken: sessionToken, account: s.account}
+}
+
+// issueLocked makes up what is empty of a key, and lets it sign.
+func (s *Server) issueLocked(accessKeyID string, c credential) (string, credential) {
+	accessKeyID = cmp.Or(accessKeyID, "ASIA"+rand.Text()[:16])
+	c.secretAccessKey = cmp.Or(c.secretAccessKey, rand.Text()+rand.Text()[:14])
+	c.sessionToken = cmp.Or(c.sessionToken, "IQoJ"+rand.Text()+rand.Text())
+	s.credentials[accessKeyID] = &c
+	return accessKeyID, c
 }
 
 // signature is an Authorization header, taken apart.
@@ -130,7 +135,7 @@ func (s *Server) authenticate(r *http.Request, body []byte, sig signature, servi
 		return caller{}, &apiError{code: "UnrecognizedClientException",
 			message: "The security token included in the request is invalid."}
 	}
-	if cred.expired {
+	if !cred.expires.IsZero() && !time.Now().Before(cred.expires) {
 		return caller{}, &apiError{code: "ExpiredTokenException",
 			message: "The security token included in the request is expired"}
 	}
@@ -142,7 +147,7 @@ func (s *Server) authenticate(r *http.Request, body []byte, sig signature, servi
 		return caller{}, badSignature("The request signature we calculated does not match the signature you provided. " +
 			"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}
-	return caller{account: cred.account, region: sig.region}, nil
+	return caller{identity: cred.identity, region: sig.region}, nil
 }
 
 // checkTime reads the time of signing and compares it with the scope and the clock.

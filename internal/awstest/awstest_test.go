@@ -22,7 +22,8 @@ const (
 // fixture is a server that listens, and how to reach it with the real SDK.
 type fixture struct {
 	*awstest.Server
-	url string
+	url     string
+	session *aws.Credentials // nil: those of the function
 }
 
 // start serves cfg, in the tests' account and Region where it names none.
@@ -41,10 +42,19 @@ func start(t *testing.T, cfg awstest.Config) fixture {
 	web := httptest.NewServer(srv)
 	t.Cleanup(web.Close)
 	t.Cleanup(srv.Close) // first: it ends what hangs
-	return fixture{srv, web.URL}
+	return fixture{Server: srv, url: web.URL}
+}
+
+// as is the same server for somebody who has a session.
+func (f fixture) as(session aws.Credentials) fixture {
+	f.session = &session
+	return f
 }
 
 func (f fixture) credentials(context.Context) (aws.Credentials, error) {
+	if f.session != nil {
+		return *f.session, nil
+	}
 	id, secret, token := f.Credentials()
 	return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: token}, nil
 }

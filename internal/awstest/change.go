@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// Change makes the secrets, the parameters, the policy and the faults those of
-// cfg, all at one moment.
+// Change makes the secrets, the parameters, the policy, the roles and the faults
+// those of cfg, all at one moment.
 //
 // What an entry says of something that is there is done as people do it: another
 // String or Binary is a rotation, another Value the next version of a parameter,
@@ -23,10 +23,10 @@ import (
 func (s *Server) Change(cfg Config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	secrets, parameters, faults, policy := s.secrets, s.parameters, s.faults, s.policy
+	secrets, parameters, faults, roles := s.secrets, s.parameters, s.faults, s.roles
 	err := s.changeLocked(cfg)
 	if err != nil {
-		s.secrets, s.parameters, s.faults, s.policy = secrets, parameters, faults, policy
+		s.secrets, s.parameters, s.faults, s.roles = secrets, parameters, faults, roles
 	}
 	return err
 }
@@ -37,7 +37,11 @@ func (s *Server) changeLocked(cfg Config) error {
 		errs = append(errs, errors.New("a server's account and region do not change"))
 	}
 	secrets, parameters := s.secrets, s.parameters
-	s.secrets, s.parameters, s.faults, s.policy = map[string]*secret{}, map[string]*parameter{}, nil, cfg.Policy
+	s.secrets, s.parameters, s.faults, s.roles = map[string]*secret{}, map[string]*parameter{}, nil, map[string]Role{}
+	s.setFunctionPolicyLocked(cfg.Policy)
+	for _, arn := range slices.Sorted(maps.Keys(cfg.Roles)) {
+		errs = append(errs, s.setRoleLocked(arn, cfg.Roles[arn]))
+	}
 	for _, key := range slices.Sorted(maps.Keys(cfg.Secrets)) {
 		entry := cfg.Secrets[key]
 		old := s.sameSecret(key, entry, secrets[key])
@@ -69,7 +73,7 @@ func (s *Server) sameSecret(key string, entry Secret, old *secret) *secret {
 		cmp.Or(entry.Suffix, old.suffix) != old.suffix {
 		return nil
 	}
-	return &secret{place: old.place, suffix: old.suffix, made: old.made, versions: old.versions}
+	return &secret{place: old.place, suffix: old.suffix, created: old.created, made: old.made, versions: old.versions}
 }
 
 // holds reports whether an entry says nothing new about the values.

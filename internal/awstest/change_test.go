@@ -181,6 +181,7 @@ func TestChangeThatFails(t *testing.T) {
 		"a bad secret":    {Secrets: map[string]awstest.Secret{"s": {String: "new"}, "bad": {String: "v", Suffix: "-"}}},
 		"a bad parameter": {Parameters: map[string]awstest.Parameter{"/p": {Value: "new"}, "/bad": {}}},
 		"a bad fault":     {Faults: []awstest.Fault{{}}},
+		"a bad role":      {Roles: map[string]awstest.Role{"r": {}}},
 		"a bad policy":    {Policy: &awstest.Policy{Statement: []awstest.Statement{{Effect: "Maybe"}}}},
 		"another account": {Account: "999999999999"},
 		"another region":  {Region: "us-west-2"},

@@ -14,13 +14,14 @@ import (
 // Config says what a Server holds and how it behaves. The zero Config is
 // valid: no values, everything allowed, no faults.
 type Config struct {
-	// Account is the twelve-digit account of the caller, and of every entry
+	// Account is the twelve-digit account of the function, and of every entry
 	// that names no other. Zero: 123456789012.
 	Account string `yaml:"account"`
 	// Region is where every entry lives that names no other. Zero: us-east-1.
 	Region string `yaml:"region"`
 
-	// AccessKeyID is the only key that may sign. Zero: made up by New.
+	// AccessKeyID is the function's key; besides it, only the sessions of roles
+	// may sign. Zero: made up by New.
 	AccessKeyID string `yaml:"access-key-id"`
 	// SecretAccessKey belongs to AccessKeyID. Zero: made up by New.
 	SecretAccessKey string `yaml:"secret-access-key"`
@@ -33,8 +34,11 @@ type Config struct {
 	// Parameters are Parameter Store's, by name. Zero: none.
 	Parameters map[string]Parameter `yaml:"parameters"`
 
-	// Policy is the caller's identity policy. Zero: everything is allowed.
+	// Policy is the identity policy of the function's own role, which is called
+	// function-role. Zero: everything is allowed.
 	Policy *Policy `yaml:"policy"`
+	// Roles are those that can be assumed, by ARN. Zero: none.
+	Roles map[string]Role `yaml:"roles"`
 	// Faults are tried in order, see [Fault]. Zero: none.
 	Faults []Fault `yaml:"faults"`
 }
@@ -64,9 +68,9 @@ type Secret struct {
 
 	// Deleted marks the secret as scheduled for deletion. Zero: it is not.
 	Deleted bool `yaml:"deleted"`
-	// KMSKey is the customer managed key that encrypts the secret, as an id or
-	// an ARN: the policy must then allow kms:Decrypt. Zero: AWS's own key,
-	// which asks for no permission.
+	// KMSKey is the customer managed key that encrypts the secret, as an id, an
+	// alias or an ARN: the policy must then allow kms:Decrypt. Zero: AWS's own
+	// key, which asks for no permission.
 	KMSKey string `yaml:"kms-key"`
 	// KMSDenied makes decryption fail whatever the policy says. Zero: it works.
 	KMSDenied bool `yaml:"kms-denied"`

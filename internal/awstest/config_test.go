@@ -42,6 +42,12 @@ policy:
   Statement:
     - {Sid: Read, Effect: Allow, Action: ["secretsmanager:GetSecretValue"], Resource: "*"}
     - {Effect: Deny, Action: "ssm:*", Resource: ["a", "b"]}
+    - {Effect: Allow, Action: "kms:Decrypt", Resource: "*", Condition: {StringLike: {kms:ViaService: "ssm.*"}}}
+roles:
+  "arn:aws:iam::210987654321:role/team/reader":
+    trust: ["123456789012"]
+    policy: {Statement: [{Effect: Allow, Action: "*", Resource: "*"}]}
+  "arn:aws:iam::210987654321:role/open": {}
 faults:
   - {action: GetSecretValue, id: prod/db, times: 2, after: 1, code: ThrottlingException, status: 400, delay: 100ms}
   - {body: ""}
@@ -62,8 +68,13 @@ faults:
 	if got := string(cfg.Secrets["prod/cert"].Binary); got != "\x00\x01\x02\xff" {
 		t.Errorf("the binary is %q", got)
 	}
-	if got := cfg.Policy.Statement; len(got) != 2 || got[0].Resource[0] != "*" || got[1].Action[0] != "ssm:*" || len(got[1].Resource) != 2 {
+	if got := cfg.Policy.Statement; len(got) != 3 || got[0].Resource[0] != "*" || got[1].Action[0] != "ssm:*" || len(got[1].Resource) != 2 ||
+		got[2].Condition["StringLike"]["kms:ViaService"][0] != "ssm.*" {
 		t.Errorf("the policy is %+v", got)
+	}
+	role := cfg.Roles["arn:aws:iam::210987654321:role/team/reader"]
+	if len(cfg.Roles) != 2 || role.Trust[0] != "123456789012" || role.Policy.Statement[0].Effect != "Allow" {
+		t.Errorf("the roles are %+v", cfg.Roles)
 	}
 	f := cfg.Faults
 	if len(f) != 5 || f[0].Delay != 100*time.Millisecond || f[0].Times != 2 || f[1].Body == nil || f[2].Cut == nil || !f[3].Hang || !f[4].Reset {
@@ -83,7 +94,11 @@ func TestBadFiles(t *testing.T) {
 		{"a value for an entry", "secrets:\n  a: hunter2", "line 2"},
 		{"an alias", "secrets:\n  a: {string: *hunter2}", "unknown anchor"},
 		{"no base64", "secrets:\n  a: {binary: hunter2}", "line 2: binary is not base64"},
-		{"a condition", "policy: {Statement: [{Effect: Allow, Condition: {}}]}", "field Condition not found"},
+		{"a condition", "policy: {Statement: [{Effect: Allow, Condition: {Null: {}}}]}",
+			`line 1: the condition operator "Null" is not emulated: want StringEquals or StringLike`},
+		{"a key of a condition", "policy: {Statement: [\n{Effect: Allow, Condition: {StringLike: {aws:SourceIp: '*'}}}]}",
+			`line 2: the condition key "aws:SourceIp" is not emulated: want kms:ViaService`},
+		{"a principal", "policy: {Statement: [{Effect: Allow, Principal: '*'}]}", "field Principal not found"},
 		{"no YAML", "secrets: [", "line 1"},
 		{"a key twice", "secrets:\n  a: {string: hunter2}\n  a: {string: hunter2}", "line 3"},
 		{"number for a word", "secrets:\n  a: {deleted: hunter2}", "line 2"},
@@ -109,6 +124,13 @@ func TestBadFiles(t *testing.T) {
 		{"two of one ARN", "parameters: {a: {value: hunter2}, /a: {value: hunter2}}", "has the same ARN"},
 		{"effect", "policy: {Statement: [{Effect: allow, Action: a, Resource: b}]}", `Effect is "allow"`},
 		{"no resource", "policy: {Statement: [{Effect: Allow, Action: a}]}", "at least one Action and one Resource"},
+		{"no role", "roles: {reader: {}}", `role "reader": want an ARN like arn:aws:iam::123456789012:role/name`},
+		{"a user", "roles: {'arn:aws:iam::123456789012:user/u': {}}", `want an ARN like arn:aws:iam::123456789012:role/name`},
+		{"the function's role", "roles: {'arn:aws:iam::123456789012:role/function-role': {}}", "this is the function's own role"},
+		{"a role's policy", "roles: {'arn:aws:iam::123456789012:role/r': {policy: {Statement: [{Effect: No}]}}}", `Effect is "No"`},
+		{"part of a principal", "roles: {'arn:aws:iam::123456789012:role/r': {trust: 'arn:aws:iam::123456789012:role/*'}}",
+			`trust "arn:aws:iam::123456789012:role/*": want an account, a whole ARN, or *`},
+		{"a principal that is none", "roles: {'arn:aws:iam::123456789012:role/r': {trust: [123]}}", `trust "123": want an account`},
 		{"fault", "faults: [{code: X}, {times: 1}]", "fault 2: a fault must say what happens"},
 	}
 	for _, tt := range tests {

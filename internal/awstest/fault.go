@@ -1,8 +1,10 @@
 package awstest
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"time"
 )
 
@@ -13,8 +15,8 @@ import (
 type Fault struct {
 	// Action is a pattern of action names, like Get*. Zero: every action.
 	Action string `yaml:"action"`
-	// ID is a pattern that one of the call's ids, names or paths must match as
-	// the client wrote it. Zero: every call.
+	// ID is a pattern that one of the call's IDs, see [Call], must match as the
+	// client wrote it. Zero: every call.
 	ID string `yaml:"id"`
 	// After lets that many matching calls pass first. Zero: none.
 	After int `yaml:"after"`
@@ -28,7 +30,8 @@ type Fault struct {
 	// the server is closed. Zero: nothing is called.
 	Before func(ctx context.Context) `yaml:"-"`
 
-	// Code is the error code to answer with. Zero: no such fault.
+	// Code is the error code to answer with, as the service writes it: what is a
+	// ThrottlingException elsewhere is Throttling from STS. Zero: no such fault.
 	Code string `yaml:"code"`
 	// Message goes with Code. Zero: the answer has none.
 	Message string `yaml:"message"`
@@ -145,6 +148,30 @@ func (s *Server) faultFor(action string, ids []string) *Fault {
 		}
 	}
 	return nil
+}
+
+// perturb gives the answer that the fault makes of the true one.
+func (f *Fault) perturb(ctx context.Context, p protocol, perform func() answer) answer {
+	if !f.hold(ctx) {
+		return answer{}
+	}
+	switch {
+	case f.Code != "":
+		service, _ := p.target()
+		return failed(p, apiError{f.Code, f.Message, f.Status, service == "secretsmanager"})
+	case f.Body != nil:
+		return answer{status: cmp.Or(f.Status, http.StatusOK), contentType: p.contentType(),
+			requestID: requestID(), body: []byte(*f.Body)}
+	case f.Hang:
+		return answer{hang: true}
+	case f.Reset:
+		return answer{reset: true}
+	}
+	a := perform()
+	if f.Cut != nil {
+		a.cut, a.cutAt = true, min(*f.Cut, len(a.body))
+	}
+	return a
 }
 
 // hold does the waiting of a fault. It reports false where the context ended.

@@ -116,7 +116,7 @@ func TestFaultHang(t *testing.T) {
 			t.Fatal(err)
 		}
 		web := httptest.NewServer(srv)
-		f := fixture{srv, web.URL}
+		f := fixture{Server: srv, url: web.URL}
 		hanging := make(chan awstest.Call, 1)
 		srv.Observe(func(c awstest.Call) { hanging <- c })
 		ctx, cancel := context.WithCancel(t.Context())
@@ -176,7 +176,7 @@ func TestFaultDelay(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := httptest.NewRecorder()
-		srv.ServeHTTP(w, rawCall{}.request(t, fixture{srv, "http://localhost"}))
+		srv.ServeHTTP(w, rawCall{}.request(t, fixture{Server: srv, url: "http://localhost"}))
 		call := srv.Calls()[0]
 		if w.Code != 400 || !strings.Contains(w.Body.String(), `"X"`) || call.Duration != time.Minute || call.Fault != "code" {
 			t.Errorf("status %d after %v, recorded as %q", w.Code, call.Duration, call.Fault)

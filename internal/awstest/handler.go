@@ -5,16 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
-	"strings"
 	"time"
 )
 
 // maxBody bounds a request; twenty ARNs are far below it.
 const maxBody = 1 << 20
 
-// ServeHTTP answers one call of either service.
+// ServeHTTP answers one call of any of the services.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -30,50 +28,51 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // decide checks a request and finds its answer, and fills in the call.
 func (s *Server) decide(ctx context.Context, r *http.Request, call *Call) answer {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	p := protocolOf(r, body)
 	if err != nil {
-		return refused(&apiError{code: "SerializationException", message: "the body cannot be read"})
+		return refused(p, &apiError{code: "SerializationException", message: "the body cannot be read"})
 	}
-	op, err := s.route(r, call)
+	op, err := s.route(r, p, call)
 	sig, sigErr := parseSignature(r.Header.Get("Authorization"))
 	call.Region = sig.region
 	if err = errors.Join(err, sigErr); err != nil {
-		return refused(err)
+		return refused(p, err)
 	}
 	who, err := s.authenticate(r, body, sig, call.Service)
 	if err != nil {
-		return refused(err)
+		return refused(p, err)
 	}
-	todo, err := op(body)
+	call.Caller = who.arn()
+	todo, err := op(p.input())
 	if err != nil {
-		return refused(err)
+		return refused(p, err)
 	}
 	call.IDs = todo.ids
+	perform := func() answer { return s.perform(p, todo, who) }
 	fault := s.faultFor(call.Action, call.IDs)
 	if fault == nil {
-		return s.perform(todo, who)
+		return perform()
 	}
 	call.Fault = fault.kind()
-	return s.perturb(ctx, fault, call.Service, func() answer { return s.perform(todo, who) })
+	return fault.perturb(ctx, p, perform)
 }
 
-// route finds the operation, and refuses what is not a call of AWS JSON 1.1.
+// route finds the operation, and refuses what is not a call of an AWS service.
 // The messages are not AWS's: they help the author of the client.
-func (s *Server) route(r *http.Request, call *Call) (operation, error) {
-	target := r.Header.Get("X-Amz-Target")
-	prefix, action, _ := strings.Cut(target, ".")
-	call.Service, call.Action = s.targets[prefix], action
-	op, ok := s.ops[call.Service+":"+action]
-	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+func (s *Server) route(r *http.Request, p protocol, call *Call) (operation, error) {
+	call.Service, call.Action = p.target()
+	op, ok := s.ops[call.Service+":"+call.Action]
+	media := mediaType(r)
 	message := ""
 	switch {
 	case r.Method != http.MethodPost:
 		message = fmt.Sprintf("the method is %q: want POST", r.Method)
 	case r.URL.Path != "/":
 		message = fmt.Sprintf("the path is %q: want /", r.URL.Path)
-	case media != contentType:
-		message = fmt.Sprintf("the Content-Type is %q: want %s", media, contentType)
+	case media != jsonType && media != formType:
+		message = fmt.Sprintf("the Content-Type is %q: want %s, or %s for STS", media, jsonType, formType)
 	case !ok:
-		message = fmt.Sprintf("the X-Amz-Target is %q, which is not emulated", target)
+		message = fmt.Sprintf("the action %q of the service %q is not emulated", call.Action, call.Service)
 	}
 	if message != "" {
 		return nil, &apiError{code: "UnknownOperationException", message: message}
@@ -82,36 +81,10 @@ func (s *Server) route(r *http.Request, call *Call) (operation, error) {
 }
 
 // perform gives the true answer.
-func (s *Server) perform(todo prepared, who caller) answer {
+func (s *Server) perform(p protocol, todo prepared, who caller) answer {
 	out, err := todo.answer(s, who)
 	if err != nil {
-		return refused(err)
+		return refused(p, err)
 	}
-	return answer{status: http.StatusOK, body: encode(out)}
-}
-
-// perturb gives the answer that a fault makes of the true one.
-func (s *Server) perturb(ctx context.Context, f *Fault, service string, perform func() answer) answer {
-	if !f.hold(ctx) {
-		return answer{}
-	}
-	switch {
-	case f.Code != "":
-		return refused(&apiError{f.Code, f.Message, f.Status, service == "secretsmanager"})
-	case f.Body != nil:
-		status := f.Status
-		if status == 0 {
-			status = http.StatusOK
-		}
-		return answer{status: status, body: []byte(*f.Body)}
-	case f.Hang:
-		return answer{hang: true}
-	case f.Reset:
-		return answer{reset: true}
-	}
-	a := perform()
-	if f.Cut != nil {
-		a.cut, a.cutAt = true, min(*f.Cut, len(a.body))
-	}
-	return a
+	return granted(p, out)
 }

@@ -62,12 +62,8 @@ type getParametersOutput struct {
 // rely on the order of asking. What is not there is named in an answer that
 // succeeds; any other failure of one name is that of the whole call.
 func (s *Server) getParametersLocked(c caller, in getParametersInput) (any, error) {
-	if len(in.Names) == 0 {
-		return nil, constraint("'[]'", "names", "Member must have length greater than or equal to 1")
-	}
-	if len(in.Names) > maxNames {
-		return nil, constraint(quotedList(in.Names), "names",
-			fmt.Sprintf("Member must have length less than or equal to %d", maxNames))
+	if err := within(len(in.Names), quotedList(in.Names), "names", "length", 1, maxNames); err != nil {
+		return nil, err
 	}
 	out := getParametersOutput{InvalidParameters: []string{}, Parameters: []*parameterValue{}}
 	seen := map[string]bool{}
@@ -130,7 +126,7 @@ func (s *Server) parameterValueLocked(c caller, action, text string, decrypt boo
 	}
 	for _, p := range s.parameters {
 		if p.region == c.region && p.arn() == resource && (p.name == want.name || strings.HasPrefix(text, "arn:")) {
-			return s.decryptedLocked(p, want.selector, decrypt)
+			return s.decryptedLocked(c, p, want.selector, decrypt)
 		}
 	}
 	return nil, &apiError{code: "ParameterNotFound"}
@@ -138,7 +134,7 @@ func (s *Server) parameterValueLocked(c caller, action, text string, decrypt boo
 
 // decryptedLocked is a version of a parameter as it is shown to somebody who
 // may read it.
-func (s *Server) decryptedLocked(p *parameter, selector string, decrypt bool) (*parameterValue, error) {
+func (s *Server) decryptedLocked(c caller, p *parameter, selector string, decrypt bool) (*parameterValue, error) {
 	version, number := p.version(selector)
 	if number == 0 {
 		return nil, &apiError{code: "ParameterVersionNotFound", message: fmt.Sprintf(
@@ -149,7 +145,7 @@ func (s *Server) decryptedLocked(p *parameter, selector string, decrypt bool) (*
 	if p.kind == "SecureString" {
 		if !decrypt {
 			value = p.ciphertext(number)
-		} else if p.kmsDenied || !s.mayDecryptLocked(p.place, p.kmsKey) {
+		} else if p.kmsDenied || !s.mayDecryptLocked(c, "ssm", p.place, p.kmsKey) {
 			return nil, &apiError{code: "AccessDeniedException", message: "The ciphertext refers to a customer " +
 				"master key that does not exist, does not exist in this region, or you are not allowed to access."}
 		}

@@ -15,8 +15,9 @@ import (
 // defaultType is that of a parameter that names none.
 const defaultType = "String"
 
-// maxParameter is the service's limit on a value, in bytes, in its advanced tier.
-const maxParameter = 8_192
+// maxStandard and maxParameter are the service's limits on a value, in bytes, in
+// its standard and its advanced tier.
+const maxStandard, maxParameter = 4_096, 8_192
 
 // parameter is a Parameter as it is kept. Version n is versions[n-1].
 type parameter struct {

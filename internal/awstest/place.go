@@ -29,7 +29,7 @@ func (p place) changed(account, region, name string) place {
 func (s *Server) place(key string) place { return place{s.account, s.region, key} }
 
 func (p place) check() error {
-	if len(p.account) != 12 || !only(p.account, digits) {
+	if !accountPattern(p.account) {
 		return fmt.Errorf("account %q: want twelve digits, in quotes", p.account)
 	}
 	if !regionPattern(p.region) {
@@ -37,6 +37,8 @@ func (p place) check() error {
 	}
 	return nil
 }
+
+func accountPattern(account string) bool { return len(account) == 12 && only(account, digits) }
 
 func regionPattern(region string) bool {
 	return len(region) <= 63 && only(region, "abcdefghijklmnopqrstuvwxyz-"+digits)

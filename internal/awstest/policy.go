@@ -8,9 +8,9 @@ import (
 )
 
 // Policy is an identity policy: what the caller may do. It has IAM's own
-// field names, so a policy document can be pasted as it is. Conditions,
-// principals and the Not… elements are not emulated, and ReadConfig refuses
-// them rather than ignore them.
+// field names, so a policy document can be pasted as it is, in JSON too, which
+// YAML has room for. Principals, the Not… elements and most conditions are not
+// emulated, and ReadConfig refuses them rather than ignore them.
 type Policy struct {
 	// Version is the policy language's version; it changes nothing here.
 	Version string `yaml:"Version"`
@@ -28,6 +28,8 @@ type Statement struct {
 	Action OneOrMany `yaml:"Action"`
 	// Resource holds patterns of ARNs, or "*". At least one.
 	Resource OneOrMany `yaml:"Resource"`
+	// Condition says when the statement counts. Zero: always.
+	Condition Condition `yaml:"Condition"`
 }
 
 // OneOrMany is a list that a policy document may write as a single string.
@@ -58,18 +60,27 @@ func (p *Policy) validate() error {
 		if len(st.Action) == 0 || len(st.Resource) == 0 {
 			return fmt.Errorf("policy statement %d: name at least one Action and one Resource", i+1)
 		}
+		if err := st.Condition.validate(); err != nil {
+			return fmt.Errorf("policy statement %d: %w", i+1, err)
+		}
 	}
 	return nil
 }
 
-// check returns nil where the policy allows the action on the resource, and
-// else IAM's reason, as it stands in the services' messages.
-func (p *Policy) check(action, resource string) (reason string, allowed bool) {
+// request is what a policy is asked about.
+type request struct {
+	action, resource string
+	viaService       string // kms:ViaService; empty: the request has no such key
+}
+
+// check reports whether the policy allows a request, and else IAM's reason, as
+// it stands in the services' messages.
+func (p *Policy) check(r request) (reason string, allowed bool) {
 	if p == nil {
 		return "", true
 	}
 	for _, st := range p.Statement {
-		if !st.covers(action, resource) {
+		if !st.covers(r) {
 			continue
 		}
 		if st.Effect == "Deny" {
@@ -78,15 +89,19 @@ func (p *Policy) check(action, resource string) (reason string, allowed bool) {
 		allowed = true
 	}
 	if !allowed {
-		reason = "because no identity-based policy allows the " + action + " action"
+		reason = "because no identity-based policy allows the " + r.action + " action"
 	}
 	return reason, allowed
 }
 
-func (st Statement) covers(action, resource string) bool {
-	return st.Action.matches(strings.ToLower(action), strings.ToLower) &&
-		st.Resource.matches(resource, func(pattern string) string { return pattern })
+func (st Statement) covers(r request) bool {
+	return st.Action.matches(strings.ToLower(r.action), strings.ToLower) &&
+		st.Resource.matches(r.resource, verbatim) &&
+		st.Condition.holds(r.viaService)
 }
+
+// verbatim is the fold of what has to match in its own case.
+func verbatim(pattern string) string { return pattern }
 
 func (o OneOrMany) matches(text string, fold func(string) string) bool {
 	for _, pattern := range o {
@@ -121,25 +136,12 @@ func matches(pattern, text string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// authorizeLocked asks the policy, and words the refusal as IAM does.
+// authorizeLocked asks the caller's policy, and words the refusal as IAM does.
 func (s *Server) authorizeLocked(c caller, action, resource string) error {
-	reason, allowed := s.policy.check(action, resource)
+	reason, allowed := s.policyLocked(c).check(request{action: action, resource: resource})
 	if allowed {
 		return nil
 	}
 	return &apiError{code: "AccessDeniedException", capital: true, message: fmt.Sprintf(
 		"User: %s is not authorized to perform: %s on resource: %s %s", c.arn(), action, resource, reason)}
-}
-
-// mayDecryptLocked asks the policy about a customer managed key, as an id or an
-// ARN. AWS's own keys are for everybody in the account.
-func (s *Server) mayDecryptLocked(at place, key string) bool {
-	if key == "" {
-		return true
-	}
-	if !strings.HasPrefix(key, "arn:") {
-		key = at.arn("kms", "key/"+key)
-	}
-	_, allowed := s.policy.check("kms:Decrypt", key)
-	return allowed
 }

@@ -25,7 +25,7 @@ func TestPolicy(t *testing.T) {
 	t.Parallel()
 	const key = "arn:aws:kms:" + region + ":" + account + ":key/k1"
 	srv := start(t, awstest.Config{
-		Secrets: map[string]awstest.Secret{"a": {String: "va", Suffix: "AAAAAA"}, "k": {String: "vk", KMSKey: "k1"}},
+		Secrets: map[string]awstest.Secret{"a": {String: "va", Suffix: "AAAAAA"}, "k": {String: "vk", KMSKey: "k1", Suffix: "KKKKKK"}},
 		Parameters: map[string]awstest.Parameter{
 			"/t/a": {Value: "v"}, "/t/k": {Type: "SecureString", Value: "v", KMSKey: key}, "plain": {Value: "v"}},
 	})
@@ -36,6 +36,14 @@ func TestPolicy(t *testing.T) {
 		"missing secret": func() error { _, err := secrets.GetSecretValue(t.Context(), get("none")); return err },
 		"batch": func() error {
 			_, err := secrets.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{SecretIdList: []string{"a"}})
+			return err
+		},
+		"describe": func() error {
+			_, err := secrets.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String("k")})
+			return err
+		},
+		"describe all": func() error {
+			_, err := parameters.DescribeParameters(t.Context(), &ssm.DescribeParametersInput{})
 			return err
 		},
 		"one": func() error { _, err := parameters.GetParameter(t.Context(), parameter("plain", true)); return err },
@@ -82,6 +90,10 @@ func TestPolicy(t *testing.T) {
 		{"missing secret", []awstest.Statement{allow("*|*")}, "Secrets Manager can't find the specified secret."},
 		{"secret k", []awstest.Statement{allow("secretsmanager:* | *")}, "Access to KMS is not allowed"},
 		{"secret k", []awstest.Statement{allow("secretsmanager:* | *"), allow("kms:Decrypt | " + key)}, ""},
+		{"describe", []awstest.Statement{allow("secretsmanager:Get* | *")}, denied("secretsmanager:DescribeSecret", sec+"k-KKKKKK")},
+		{"describe", []awstest.Statement{allow("secretsmanager:DescribeSecret | " + sec + "k-??????")}, ""},
+		{"describe all", []awstest.Statement{allow("ssm:* | " + par + "*")}, denied("ssm:DescribeParameters", "*")},
+		{"describe all", []awstest.Statement{allow("ssm:DescribeParameters | *")}, ""},
 		{"batch", []awstest.Statement{allow("secretsmanager:GetSecretValue | *")},
 			denied("secretsmanager:BatchGetSecretValue", "*")},
 		{"batch", []awstest.Statement{allow("secretsmanager:* | " + sec + "*")},

@@ -36,12 +36,18 @@ func (c rawCall) request(t *testing.T, f fixture) *http.Request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("X-Amz-Target", cmp.Or(c.target, "secretsmanager.GetSecretValue"))
 	r.Header.Set("Content-Type", cmp.Or(c.contentType, "application/x-amz-json-1.1"))
-	key, secret, token := f.Credentials()
+	if c.contentType != formType {
+		r.Header.Set("X-Amz-Target", cmp.Or(c.target, "secretsmanager.GetSecretValue"))
+	}
+	is, err := f.credentials(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	hash := sha256.Sum256([]byte(body))
 	err = v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{
-		AccessKeyID: cmp.Or(c.key, key), SecretAccessKey: cmp.Or(c.secret, secret), SessionToken: cmp.Or(c.token, token),
+		AccessKeyID: cmp.Or(c.key, is.AccessKeyID), SecretAccessKey: cmp.Or(c.secret, is.SecretAccessKey),
+		SessionToken: cmp.Or(c.token, is.SessionToken),
 	}, r, hex.EncodeToString(hash[:]), cmp.Or(c.service, "secretsmanager"), cmp.Or(c.region, region), time.Now().Add(-c.ago))
 	if err != nil {
 		t.Fatal(err)

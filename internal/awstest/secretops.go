@@ -1,7 +1,6 @@
 package awstest
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -33,21 +32,9 @@ func (s *Server) getSecretValueLocked(c caller, in getSecretValueInput) (any, er
 }
 
 func (s *Server) secretValueLocked(c caller, in getSecretValueInput) (*secretValue, error) {
-	const action = "secretsmanager:GetSecretValue"
-	if in.SecretId == "" {
-		return nil, constraint("null", "secretId", "Member must not be null")
-	}
-	if !strings.HasPrefix(in.SecretId, "arn:") && !secretName(in.SecretId) {
-		return nil, &apiError{code: "ValidationException", message: "Invalid name. Must be a valid name " +
-			"containing alphanumeric characters, or any of the following: -/_+=.@!"}
-	}
-	found := s.findSecretLocked(c, in.SecretId)
-	// Who may not read a secret does not learn whether there is one.
-	if err := s.authorizeLocked(c, action, secretResource(c, in.SecretId, found)); err != nil {
+	found, err := s.namedSecretLocked(c, "secretsmanager:GetSecretValue", in.SecretId)
+	if err != nil {
 		return nil, err
-	}
-	if found == nil {
-		return nil, secretError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 	}
 	if found.deleted {
 		return nil, secretError("InvalidRequestException",
@@ -57,12 +44,32 @@ func (s *Server) secretValueLocked(c caller, in getSecretValueInput) (*secretVal
 	if err != nil {
 		return nil, err
 	}
-	if found.kmsDenied || !s.mayDecryptLocked(found.place, found.kmsKey) {
+	if found.kmsDenied || !s.mayDecryptLocked(c, "secretsmanager", found.place, found.kmsKey) {
 		return nil, secretError("AccessDeniedException", "Access to KMS is not allowed")
 	}
 	return &secretValue{ARN: found.arn(), CreatedDate: epoch(version.created), Name: found.name,
 		SecretBinary: version.binary, SecretString: version.text,
 		VersionId: version.id, VersionStages: version.stages}, nil
+}
+
+// namedSecretLocked finds the secret that an action is asked for, if the caller
+// may do that to it. Who may not does not learn whether there is one.
+func (s *Server) namedSecretLocked(c caller, action, id string) (*secret, error) {
+	if id == "" {
+		return nil, constraint("null", "secretId", "Member must not be null")
+	}
+	if !strings.HasPrefix(id, "arn:") && !secretName(id) {
+		return nil, &apiError{code: "ValidationException", message: "Invalid name. Must be a valid name " +
+			"containing alphanumeric characters, or any of the following: -/_+=.@!"}
+	}
+	found := s.findSecretLocked(c, id)
+	if err := s.authorizeLocked(c, action, secretResource(c, id, found)); err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return nil, secretError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+	}
+	return found, nil
 }
 
 // findSecretLocked looks for a secret of the call's Region: by name in the
@@ -141,12 +148,8 @@ type batchError struct{ ErrorCode, Message, SecretId string }
 // batchGetSecretValueLocked answers in the opposite order, so that nobody comes
 // to rely on the order of asking. A secret that several ids name comes once.
 func (s *Server) batchGetSecretValueLocked(c caller, in batchGetSecretValueInput) (any, error) {
-	if len(in.SecretIdList) == 0 {
-		return nil, constraint("'[]'", "secretIdList", "Member must have length greater than or equal to 1")
-	}
-	if len(in.SecretIdList) > maxBatch {
-		return nil, constraint(quotedList(in.SecretIdList), "secretIdList",
-			fmt.Sprintf("Member must have length less than or equal to %d", maxBatch))
+	if err := within(len(in.SecretIdList), quotedList(in.SecretIdList), "secretIdList", "length", 1, maxBatch); err != nil {
+		return nil, err
 	}
 	// The action has no resource of its own, so only a policy for "*" grants it.
 	if err := s.authorizeLocked(c, "secretsmanager:BatchGetSecretValue", "*"); err != nil {

@@ -17,6 +17,7 @@ type secret struct {
 	suffix             string
 	kmsKey             string
 	deleted, kmsDenied bool
+	created            time.Time
 	made               int // versions ever made
 	versions           []secretVersion
 }
@@ -33,6 +34,14 @@ type secretVersion struct {
 
 func (s *secret) arn() string { return s.partialARN() + "-" + s.suffix }
 
+// changed is when the newest version was made, or the secret if it has none.
+func (s *secret) changed() time.Time {
+	if len(s.versions) == 0 {
+		return s.created
+	}
+	return s.versions[len(s.versions)-1].created
+}
+
 func (s *secret) partialARN() string { return s.place.arn("secretsmanager", "secret:"+s.name) }
 
 // SetSecret makes or changes the entry of a key. On an entry that exists,
@@ -48,7 +57,8 @@ func (s *Server) SetSecret(key string, entry Secret) error {
 
 // setSecretLocked stores what an entry makes of old, or of nothing.
 func (s *Server) setSecretLocked(key string, entry Secret, old *secret) error {
-	next := &secret{place: s.place(key)}
+	now := time.Now()
+	next := &secret{place: s.place(key), created: now}
 	if old != nil {
 		*next = *old
 	}
@@ -64,7 +74,7 @@ func (s *Server) setSecretLocked(key string, entry Secret, old *secret) error {
 			return fmt.Errorf("secret %q: the entry %q has the same name, account and region", key, other)
 		}
 	}
-	next.put(entry, time.Now())
+	next.put(entry, now)
 	s.secrets[key] = next
 	if old == nil {
 		s.born[next.place]++

@@ -9,12 +9,11 @@ import (
 	"time"
 )
 
-// Server is Secrets Manager and Parameter Store, in every Region. It is an
+// Server is Secrets Manager, Parameter Store and STS, in every Region. It is an
 // http.Handler and safe for concurrent use.
 type Server struct {
-	account string // the caller's, and the default of an entry
+	account string // the function's, and the default of an entry
 	region  string // the default of an entry
-	targets map[string]string
 	ops     map[string]operation
 
 	// lifetime is the server's own and ends with Close; no caller's context
@@ -28,7 +27,7 @@ type Server struct {
 	secrets     map[string]*secret     // by the key of the entry
 	parameters  map[string]*parameter  // by the key of the entry
 	born        map[place]int          // how many secrets there have been at a place
-	policy      *Policy
+	roles       map[string]Role        // by ARN, the function's own included
 	faults      []*queuedFault
 	calls       []Call
 	observers   []func(Call)
@@ -38,13 +37,17 @@ type Server struct {
 type Call struct {
 	// Time is when the request came.
 	Time time.Time
-	// Service is secretsmanager or ssm; empty where the request named neither.
+	// Service is secretsmanager, ssm or sts; empty where the request named none.
 	Service string
 	// Action is like GetSecretValue; empty where the request named none.
 	Action string
 	// Region is that of the credential scope; empty where there was none.
 	Region string
-	// IDs are the secret ids, names, or the path, as the client wrote them.
+	// Caller is the ARN of who signed, arn:aws:sts::…:assumed-role/role/session;
+	// empty where the signature was not accepted.
+	Caller string
+	// IDs are the secret ids, names, paths, values of filters, or the ARN of the
+	// role, as the client wrote them.
 	IDs []string
 	// Status is the HTTP status of the answer; zero where none is sent.
 	Status int
@@ -62,13 +65,13 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		account:     cmp.Or(cfg.Account, "123456789012"),
 		region:      cmp.Or(cfg.Region, "us-east-1"),
-		targets:     targets(),
 		ops:         operations(),
 		credentials: map[string]*credential{},
 		born:        map[place]int{},
 	}
 	s.lifetime, s.end = context.WithCancel(context.Background())
-	s.issueLocked(cfg.AccessKeyID, cfg.SecretAccessKey, cfg.SessionToken)
+	s.accessKeyID, _ = s.issueLocked(cfg.AccessKeyID, credential{identity: s.function(),
+		secretAccessKey: cfg.SecretAccessKey, sessionToken: cfg.SessionToken})
 	if err := errors.Join(s.place("").check(), s.Change(cfg)); err != nil {
 		s.Close()
 		return nil, err
@@ -80,7 +83,7 @@ func New(cfg Config) (*Server, error) {
 // fault later. It does not wait for them: closing the HTTP server does.
 func (s *Server) Close() { s.end() }
 
-// SetPolicy replaces the caller's policy; nil allows everything. The policy is
+// SetPolicy replaces the policy of the function's role; nil allows everything. The policy is
 // the server's from then on and must not be changed.
 func (s *Server) SetPolicy(p *Policy) error {
 	if err := p.validate(); err != nil {
@@ -88,7 +91,7 @@ func (s *Server) SetPolicy(p *Policy) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.policy = p
+	s.setFunctionPolicyLocked(p)
 	return nil
 }
 
