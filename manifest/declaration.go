@@ -5,6 +5,7 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,7 +62,12 @@ func Find(environ []string, scan bool, region string) ([]Declaration, []error) {
 		switch {
 		case name == PrefetchVariable:
 			for i, text := range items(value) {
-				add(name, fmt.Sprintf("%s, item %d", name, i+1), text)
+				where := fmt.Sprintf("%s, item %d", name, i+1)
+				if i > 0 && !secret.IsReference(text) { // the rest of the one before, maybe
+					mistakes = append(mistakes, fmt.Errorf("%s: %w", where, errItem))
+					continue
+				}
+				add(name, where, text)
 			}
 		case scan && secret.IsReference(value):
 			add(name, name, value)
@@ -69,6 +75,10 @@ func Find(environ []string, scan bool, region string) ([]Declaration, []error) {
 	}
 	return found, mistakes
 }
+
+// errItem is what follows a separator that was part of a role's name or a field.
+var errItem = errors.New("a reference starts with secretsmanager:// or ssm://; a comma or white space ends an item, " +
+	"so a reference that has one in it must be the value of a variable")
 
 // nameOf returns the name of a NAME=value item. Whole items sort otherwise: '1'
 // comes before '='.

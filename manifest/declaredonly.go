@@ -23,10 +23,22 @@ func (m *Manifest) allow(ctx context.Context, key secret.Key) error {
 	}
 	return &secret.Error{
 		Class: secret.Undeclared, Key: key,
-		Message: fmt.Sprintf("LARDER_DECLARED_ONLY is on and nothing declares it: add %s to %s", key, PrefetchVariable),
+		Message: fmt.Sprintf("LARDER_DECLARED_ONLY is on and nothing declares it: add %s to %s", m.reference(key), PrefetchVariable),
 	}
 }
 
+// reference returns the reference that declares key.
+func (m *Manifest) reference(key secret.Key) secret.Reference {
+	r := key.Reference()
+	if !key.IsARN() && key.Region != m.config.Region {
+		r.Region = key.Region
+	}
+	return r
+}
+
+// declared reports whether a reference names the key, or a tree that it lies
+// beneath. Another version, Region or role than that of the reference is not
+// declared with it.
 func (m *Manifest) declared(key secret.Key) bool {
 	key = asDeclared(key)
 	if m.has(key) || slices.ContainsFunc(m.trees, func(tree secret.Key) bool { return tree.Covers(key) }) {
@@ -37,12 +49,26 @@ func (m *Manifest) declared(key secret.Key) bool {
 	return m.arns[key]
 }
 
-// learn notes the ARN of a declared key.
+// learn notes the ARNs in the answer for a declared key.
 func (m *Manifest) learn(key secret.Key, r *secret.Record) {
-	if m.config.DeclaredOnly && r.ARN != "" {
-		key.ID = r.ARN
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.arns[key] = true
+	if !m.config.DeclaredOnly {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if version, known := m.learned[key]; known && version == r.Version {
+		return
+	}
+	m.learned[key] = r.Version
+	note := func(arn string) {
+		if arn != "" {
+			alias := key
+			alias.ID = arn
+			m.arns[alias] = true
+		}
+	}
+	note(r.ARN)
+	for i := range r.Members {
+		note(r.Members[i].ARN)
 	}
 }

@@ -24,6 +24,10 @@ type Config struct {
 	Warn bool
 	// DeclaredOnly refuses reads of anything that is not declared.
 	DeclaredOnly bool
+	// Region is the function's, which a reference need not name: what is refused by
+	// DeclaredOnly is told with the reference that would declare it. Empty: that names
+	// its Region.
+	Region string
 }
 
 // Manifest answers reads by what the function declares.
@@ -53,8 +57,11 @@ type Manifest struct {
 	// caching off it is nowhere else. nil afterwards.
 	first      *cache.Batch
 	firstUntil time.Time // without a monotonic reading, which may stand still in a freeze
-	// arns are the declared keys by ARN, as AWS's answers have shown them.
+	// arns are the declared keys by ARN, as AWS's answers have shown them: with the
+	// parameters of a tree.
 	arns map[secret.Key]bool
+	// learned are the versions of the declared keys whose answers are in arns.
+	learned map[secret.Key]string
 }
 
 // firstFor bounds the life of first. With provisioned concurrency hours may pass
@@ -72,6 +79,7 @@ func New(config Config) *Manifest {
 		settled: make(chan struct{}),
 		round:   make(chan struct{}),
 		arns:    make(map[secret.Key]bool),
+		learned: make(map[secret.Key]string),
 	}
 	m.begin = sync.OnceFunc(func() { close(m.begun) })
 	m.end = sync.OnceFunc(func() { close(m.fetched) })

@@ -43,7 +43,7 @@ type Problem struct {
 // String says what and why.
 func (p Problem) String() string {
 	e := *p.Err
-	e.Key = secret.Key{} // the declaration names it
+	e.Key = secret.Key{Role: e.Key.Role} // the declaration names the rest
 	return p.Declaration.String() + ": " + e.Error()
 }
 

@@ -123,19 +123,29 @@ func parseARN(text, service string) (arn, error) {
 		return arn{}, fmt.Errorf("the ARN has more than %d characters", maxParameterName)
 	case len(parts) < 6:
 		return arn{}, fmt.Errorf("an ARN has six parts: arn:PARTITION:%s:REGION:ACCOUNT:RESOURCE", service)
-	case !strings.HasPrefix(parts[1], "aws") || !only(parts[1], "-", false):
-		return arn{}, fmt.Errorf("the partition of the ARN is not aws, aws-cn, aws-us-gov or the like")
+	case !isPartition(parts[1]):
+		return arn{}, errPartition
 	case parts[2] != service:
 		return arn{}, fmt.Errorf("the ARN is of another service: this scheme reads %s", service)
 	case parts[3] == "":
 		return arn{}, fmt.Errorf("the ARN names no Region")
 	case CheckRegion(parts[3]) != nil:
 		return arn{}, fmt.Errorf("the ARN's Region: %w", CheckRegion(parts[3]))
-	case len(parts[4]) != 12 || !isNumber(parts[4]):
-		return arn{}, fmt.Errorf("the account in the ARN is not twelve digits")
+	case !isAccount(parts[4]):
+		return arn{}, errAccount
 	}
 	return arn{region: parts[3], resource: parts[5]}, nil
 }
+
+// What an ARN of any service is refused for.
+var (
+	errPartition = errors.New("the partition of the ARN is not aws, aws-cn, aws-us-gov or the like")
+	errAccount   = errors.New("the account in the ARN is not twelve digits")
+)
+
+func isPartition(text string) bool { return strings.HasPrefix(text, "aws") && only(text, "-", false) }
+
+func isAccount(text string) bool { return len(text) == 12 && isNumber(text) }
 
 // cutSelector splits Parameter Store's selector off a name or ARN.
 func cutSelector(name string) (id, selector string, found bool) {

@@ -93,7 +93,8 @@ func (e *Error) Word() string {
 	return e.Class.String()
 }
 
-// Error names the reference, the Region, the code, and the action to allow.
+// Error names the reference, the Region, the code, and the action to allow with
+// the role that needs it.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Key.ID != "" {
@@ -104,7 +105,11 @@ func (e *Error) Error() string {
 		b.WriteString(": " + e.Message)
 	}
 	if e.Action != "" {
-		b.WriteString(" (the function's role needs " + e.Action + ")")
+		who := "the function's role"
+		if e.Key.Role != "" && e.Action != AssumeRole {
+			who = "the role " + e.Key.Role
+		}
+		b.WriteString(" (" + who + " needs " + e.Action + ")")
 	}
 	return b.String()
 }

@@ -53,6 +53,10 @@ func TestErrorText(t *testing.T) {
 		{secret.Error{Class: secret.Denied, Code: "AccessDeniedException", Message: "no", Action: "kms:Decrypt",
 			Key: mustKey(t, "secretsmanager://"+secretARN)},
 			"secretsmanager://" + secretARN + " in eu-west-1: AccessDeniedException: no (the function's role needs kms:Decrypt)"},
+		{secret.Error{Class: secret.Denied, Action: "kms:Decrypt", Key: mustKey(t, "ssm:///p?role="+roleARN)},
+			"ssm:///p?role=" + roleARN + " in eu-central-1: AccessDenied (the role " + roleARN + " needs kms:Decrypt)"},
+		{secret.Error{Class: secret.Denied, Action: secret.AssumeRole, Key: mustKey(t, "ssm:///p?role="+roleARN)},
+			"ssm:///p?role=" + roleARN + " in eu-central-1: AccessDenied (the function's role needs sts:AssumeRole)"},
 	}
 	for _, test := range tests {
 		if got := test.err.Error(); got != test.want {

@@ -34,8 +34,9 @@ func (s Service) String() string { return s.Scheme() }
 // else does. That a name and an ARN are the same secret is not certain until AWS
 // has said so, hence those are two keys.
 //
-// Make keys with [SecretKey], [ParameterKey], [TreeKey] or [Reference.Key],
-// which validate every part: the SDK builds host names from the Region.
+// Make keys with [SecretKey], [ParameterKey], [TreeKey], [Key.WithRole] or
+// [Reference.Key], which validate every part: the SDK builds host names from the
+// Region.
 type Key struct {
 	// Service keeps the secret or parameter.
 	Service Service
@@ -52,6 +53,8 @@ type Key struct {
 	// Decrypt asks Parameter Store for the plain text of a SecureString. Always
 	// false for secrets.
 	Decrypt bool
+	// Role is the ARN of the role to read it with. Empty means the function's own.
+	Role string
 }
 
 // DefaultStage is the version stage that Secrets Manager reads when none is
@@ -196,12 +199,12 @@ func (k Key) IsTree() bool {
 }
 
 // Covers reports whether the tree k reads what member names: the current version
-// of a parameter beneath the tree's path, in the same Region. Trees are decrypted,
-// so of a SecureString they hold the plain text only. A secret that is read
-// through Parameter Store is in no tree.
+// of a parameter beneath the tree's path, in the same Region and with the same
+// role. Trees are decrypted, so of a SecureString they hold the plain text only. A
+// secret that is read through Parameter Store is in no tree.
 func (k Key) Covers(member Key) bool {
 	if !k.IsTree() || member.IsTree() || member.Service != k.Service || member.Region != k.Region ||
-		member.Version != "" || member.Stage != "" || strings.HasPrefix(member.ID, secretReference) {
+		member.Role != k.Role || member.Version != "" || member.Stage != "" || strings.HasPrefix(member.ID, secretReference) {
 		return false
 	}
 	path, recursive := CutTree(k.ID)
@@ -223,9 +226,12 @@ func (k Key) Selector() string {
 	return ""
 }
 
+// Reference returns the reference that names the key, without a Region: it is the
+// ARN's or the function's, or the caller sets it.
+func (k Key) Reference() Reference {
+	return Reference{Service: k.Service, ID: k.ID, Version: k.Version, Stage: k.Stage, Role: k.Role}
+}
+
 // String returns the reference that names the key, without its Region: a log
 // line or an error names the Region beside it.
-func (k Key) String() string {
-	r := Reference{Service: k.Service, ID: k.ID, Version: k.Version, Stage: k.Stage}
-	return r.String()
-}
+func (k Key) String() string { return k.Reference().String() }

@@ -40,6 +40,9 @@ func TestKeyEquality(t *testing.T) {
 		{"secretsmanager://db", "secretsmanager://db?version=v", false},
 		{"secretsmanager://db?version=v", "secretsmanager://db?stage=v", false},
 		{"secretsmanager://db", "secretsmanager://db?region=eu-west-1", false},
+		{"secretsmanager://db", "secretsmanager://db?role=" + roleARN, false},
+		{"secretsmanager://db?role=" + pathRole, "secretsmanager://db?role=" + roleARN, false},
+		{"secretsmanager://db#a?role=x", "secretsmanager://db", true}, // a field's name
 		{"secretsmanager://db", "secretsmanager://db-AbCdEf", false},
 		{"secretsmanager://db", "secretsmanager:///db", false},
 		{"secretsmanager://db", "ssm://db", false},
@@ -224,6 +227,9 @@ func TestCovers(t *testing.T) {
 		{"ssm:///p/*", "ssm:///p/a:3", false},
 		{"ssm:///p/*", "ssm:///p/a?label=l", false},
 		{"ssm:///p/*", "ssm:///p/a?region=eu-west-1", false},
+		{"ssm:///p/*", "ssm:///p/a?role=" + roleARN, false},
+		{"ssm:///p/*?role=" + roleARN, "ssm:///p/a", false},
+		{"ssm:///p/*?role=" + roleARN, "ssm:///p/a?role=" + roleARN, true},
 		{"ssm:///p/**", "ssm:///p/q/*", false},
 		{"ssm:///p/**", "ssm:///p/**", false},
 		{"ssm:///p", "ssm:///p/a", false},
@@ -240,6 +246,22 @@ func TestCovers(t *testing.T) {
 	plain := key(ps, home, "/p/a", encrypted()) // of a String the decrypt flag changes nothing
 	if tree := mustKey(t, "ssm:///p/*"); !tree.Covers(plain) {
 		t.Errorf("%q covers %+v: false, want true", tree, plain)
+	}
+}
+
+// A role changes nothing else of a key, and the function's own is none.
+func TestWithRole(t *testing.T) {
+	t.Parallel()
+	plain := mustKey(t, "ssm:///p:3")
+	k, err := plain.WithRole(roleARN)
+	if want := mustKey(t, "ssm:///p:3?role="+roleARN); err != nil || k != want {
+		t.Errorf("WithRole = %+v, %v, want %+v", k, err, want)
+	}
+	if again, err := k.WithRole(""); err != nil || again != plain {
+		t.Errorf(`WithRole("") = %+v, %v, want %+v`, again, err, plain)
+	}
+	if k, err := plain.WithRole("reader"); err == nil || k != (secret.Key{}) {
+		t.Errorf(`WithRole("reader") = %+v, %v, want an error and nothing`, k, err)
 	}
 }
 
@@ -265,6 +287,7 @@ func TestKeyString(t *testing.T) {
 		{"secretsmanager://db?region=eu-west-1&ttl=5#f", "secretsmanager://db"},
 		{"ssm:///p:3", "ssm:///p?version=3"},
 		{"ssm:///p/**", "ssm:///p/**"},
+		{"ssm:///p/**?region=eu-west-1&role=" + roleARN, "ssm:///p/**?role=" + roleARN},
 		{"secretsmanager://" + secretARN + "::s:", "secretsmanager://" + secretARN + "?stage=s"},
 	}
 	for _, test := range tests {

@@ -26,6 +26,9 @@ type Reference struct {
 	Stage string
 	// Region is set by ?region=. Empty means the ARN's, else the function's.
 	Region string
+	// Role is set by ?role=: the ARN of the role to read with. Empty means the
+	// function's own.
+	Role string
 	// Field picks a part of a JSON value: the name of a top-level field, or a JSON
 	// Pointer when it starts with '/'. Empty means the whole value.
 	Field string
@@ -89,7 +92,7 @@ func (r *Reference) parseOptions(text string) error {
 		name, value, hasValue := strings.Cut(option, "=")
 		switch {
 		case !isOption(name): // the errors below name it: they never repeat another text of the user's
-			return fmt.Errorf("unknown option; there are stage, version, label, region, ttl and optional")
+			return fmt.Errorf("unknown option; there are stage, version, label, region, role, ttl and optional")
 		case seen[name]:
 			return fmt.Errorf("the option %s stands twice", name)
 		case value == "" && name != "optional":
@@ -122,6 +125,8 @@ func (r *Reference) setOption(name, value string, hasValue bool) error {
 			return err
 		}
 		r.Region = value
+	case "role":
+		r.Role = value
 	case "ttl":
 		ttl, err := ParseDuration(value)
 		if err != nil {
@@ -139,7 +144,7 @@ func (r *Reference) setOption(name, value string, hasValue bool) error {
 
 func isOption(name string) bool {
 	switch name {
-	case "stage", "version", "label", "region", "ttl", "optional":
+	case "stage", "version", "label", "region", "role", "ttl", "optional":
 		return true
 	}
 	return false
@@ -192,6 +197,15 @@ func (r *Reference) check() error {
 // Key returns what AWS is asked for. region is the function's own, used where
 // neither an ARN nor ?region= names another.
 func (r Reference) Key(region string) (Key, error) {
+	k, err := r.plainKey(region)
+	if err != nil {
+		return Key{}, err
+	}
+	return k.WithRole(r.Role)
+}
+
+// plainKey returns the key without its role.
+func (r Reference) plainKey(region string) (Key, error) {
 	if r.Region != "" {
 		region = r.Region
 	}
@@ -232,6 +246,9 @@ func (r Reference) String() string {
 	}
 	if r.Region != "" {
 		option("region=" + r.Region)
+	}
+	if r.Role != "" {
+		option("role=" + r.Role)
 	}
 	if r.HasTTL {
 		option("ttl=" + r.TTL.String())

@@ -12,6 +12,8 @@ const (
 	home      = "eu-central-1" // the function's own Region
 	secretARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf"
 	paramARN  = "arn:aws:ssm:us-gov-west-1:123456789012:parameter/prod/key"
+	roleARN   = "arn:aws:iam::123456789012:role/reader"
+	pathRole  = "arn:aws-us-gov:iam::210987654321:role/team/a/A_z+0=9,.@-"
 )
 
 // accepted are legal references with what they mean.
@@ -61,6 +63,15 @@ var accepted = []struct {
 	{"ssm:///p?optional&ttl=1h&region=eu-west-1&version=7#f",
 		ref(ps, "/p", version("7"), region("eu-west-1"), ttl(time.Hour), optional(), field("f")), key(ps, "eu-west-1", "/p", atVersion("7"))},
 
+	// Roles.
+	{"secretsmanager://db?role=" + roleARN, ref(sm, "db", role(roleARN)), key(sm, home, "db", withRole(roleARN))},
+	{"ssm:///p:3?role=" + pathRole + "&region=eu-west-1#f", ref(ps, "/p", version("3"), region("eu-west-1"), role(pathRole), field("f")),
+		key(ps, "eu-west-1", "/p", atVersion("3"), withRole(pathRole))},
+	{"ssm:///p/**?role=" + roleARN, ref(ps, "/p/**", role(roleARN)), key(ps, home, "/p/**", withRole(roleARN))},
+	{"secretsmanager://" + secretARN + ":f::?role=" + roleARN, ref(sm, secretARN, field("f"), role(roleARN)),
+		key(sm, "eu-west-1", secretARN, withRole(roleARN))},
+	{"ssm:///p?role=" + longestRole, ref(ps, "/p", role(longestRole)), key(ps, home, "/p", withRole(longestRole))},
+
 	// ARNs decide the Region.
 	{"secretsmanager://" + secretARN + "#password", ref(sm, secretARN, field("password")), key(sm, "eu-west-1", secretARN)},
 	{"secretsmanager://" + secretARN + "?region=eu-west-1", ref(sm, secretARN, region("eu-west-1")), key(sm, "eu-west-1", secretARN)},
@@ -98,6 +109,8 @@ var accepted = []struct {
 	{"ssm:///**?ttl=1m&region=eu-west-1#a/b", ref(ps, "/**", ttl(time.Minute), region("eu-west-1"), field("a/b")), key(ps, "eu-west-1", "/**")},
 }
 
+var longestRole = "arn:aws:iam::123456789012:role/" + strings.Repeat("p", 510) + "/" + strings.Repeat("n", 64)
+
 var longestARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:" + strings.Repeat("n", 512) + "-AbCdEf"
 
 func TestParseReference(t *testing.T) {
@@ -128,6 +141,7 @@ func TestReferenceString(t *testing.T) {
 		{"ssm:///p:prod", "ssm:///p?label=prod"},
 		{"ssm:///p?optional=true&ttl=300&region=eu-west-1&label=l#a?b", "ssm:///p?label=l&region=eu-west-1&ttl=5m0s&optional#a?b"},
 		{"ssm:///p?ttl=0&optional=false", "ssm:///p?ttl=0s"},
+		{"ssm:///p?optional&role=" + roleARN + "&region=eu-west-1&ttl=5#f", "ssm:///p?region=eu-west-1&role=" + roleARN + "&ttl=5s&optional#f"},
 		{"secretsmanager://" + secretARN + ":/a:st:v1", "secretsmanager://" + secretARN + "?version=v1&stage=st#/~1a"},
 	}
 	for _, test := range tests {

@@ -51,7 +51,7 @@ var refused = []struct{ text, want string }{
 	{"ssm:///p?=" + leak, "unknown option"},
 	{"ssm:///p?" + leak, "unknown option"},
 	{"ssm:///p?" + leak + "=1", "unknown option"},
-	{"ssm:///p?(unknown)", "unknown option"},
+	{"ssm:///p?(unknown)", "unknown option; there are stage, version, label, region, role, ttl and optional"},
 	{"ssm:///p?TTL=" + leak, "unknown option"},
 	{"ssm:///p?tt%6C=" + leak, "unknown option"},
 	{"ssm:///p?ttl=5?" + leak, "not a duration"},
@@ -97,6 +97,28 @@ var refused = []struct{ text, want string }{
 	{"ssm://arn:aws:ssm::123456789012:parameter/p?region=eu-west-1", "the ARN names no Region"},
 	{"secretsmanager://" + secretARN + "?region=eu-west-2", "the ARN and ?region= name different Regions"},
 	{"ssm://" + paramARN + "?region=eu-west-2", "the ARN and ?region= name different Regions"},
+
+	// Roles, before STS is asked for them.
+	{"ssm:///p?role=", "the option role has no value"},
+	{"ssm:///p?role", "the option role has no value"},
+	{"ssm:///p?role=" + roleARN + "&role=" + roleARN, "the option role stands twice"},
+	{"ssm:///p?role=" + leak, "role: a role is named by its ARN: arn:aws:iam::ACCOUNT:role/NAME"},
+	{"ssm:///p?role=" + secretARN, "role: a role is named by its ARN"},
+	{"ssm:///p?role=arn:aws:iam:eu-west-1:123456789012:role/" + leak, "role: a role is named by its ARN"},
+	{"ssm:///p?role=arn:aws:sts::123456789012:assumed-role/" + leak, "role: a role is named by its ARN"},
+	{"ssm:///p?role=ARN:aws:iam::123456789012:role/" + leak, "role: a role is named by its ARN"},
+	{"ssm:///p?role=arn:" + leak + ":iam::123456789012:role/a", "role: the partition of the ARN"},
+	{"ssm:///p?role=arn:aws:iam::12345678901:role/" + leak, "role: the account in the ARN is not twelve digits"},
+	{"ssm:///p?role=arn:aws:iam:::role/" + leak, "role: the account in the ARN is not twelve digits"},
+	{"ssm:///p?role=arn:aws:iam::123456789012:user/" + leak, "goes on with :role/NAME"},
+	{"ssm:///p?role=arn:aws:iam::123456789012:role/", "the role's name is empty"},
+	{"ssm:///p?role=arn:aws:iam::123456789012:role/" + leak + "/", "the role's name is empty"},
+	{"ssm:///p?role=arn:aws:iam::123456789012:role/" + leak + "%2Fb", "a role's path and name have only"},
+	{"ssm:///p?role=arn:aws:iam::123456789012:role/" + leak + ":a", "a role's path and name have only"},
+	{"ssm:///p?role=arn:aws:iam::123456789012:role/*", "a role's path and name have only"},
+	{"ssm:///p?role=arn:aws:iam::123456789012:role/" + leak + "\n", "a role's path and name have only"},
+	{"ssm:///p?role=" + longestRole + "n", "at most 64"},
+	{"ssm:///p?role=arn:aws:iam::123456789012:role/" + leak + strings.Repeat("p", 511-len(leak)) + "/n", "at most 512"},
 
 	// ARNs.
 	{"secretsmanager://arn:" + leak, "an ARN has six parts: arn:PARTITION:secretsmanager:"},
@@ -221,6 +243,9 @@ func FuzzParseReference(f *testing.F) {
 		}
 		if k.Region == "" || len(k.Region) > 63 || strings.Trim(k.Region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 			t.Errorf("ParseReference(%q).Key(%q) has the Region %q", text, home, k.Region)
+		}
+		if strings.ContainsAny(k.Role, "?#& \t\r\n%*") {
+			t.Errorf("ParseReference(%q).Key(%q) has the role %q", text, home, k.Role)
 		}
 		if strings.ContainsAny(k.ID, "?#&, \t\r\n%") {
 			t.Errorf("ParseReference(%q).Key(%q) has the id %q", text, home, k.ID)

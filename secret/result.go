@@ -21,9 +21,9 @@ type Result struct {
 	// Err is why there is none, nil on success.
 	Err *Error
 	// Same are further keys that AWS's answer showed to mean the same thing, in the
-	// same Region, never Key itself. The first is the one by ARN, unless that is
-	// Key: then it is, of a plain parameter, the ARN with the other decrypt flag.
-	// Empty on failure.
+	// same Region and with the same role, never Key itself. The first is the one by
+	// ARN, unless that is Key: then it is, of a plain parameter, the ARN with the
+	// other decrypt flag. Empty on failure.
 	Same []Key
 	// Frozen reports that the process stood still while AWS was asked, as a sandbox
 	// does between invokes: the answer may be old, or the failure the freeze's.

@@ -30,6 +30,8 @@ func region(name string) func(*secret.Reference) {
 	return func(r *secret.Reference) { r.Region = name }
 }
 
+func role(arn string) func(*secret.Reference) { return func(r *secret.Reference) { r.Role = arn } }
+
 func optional() func(*secret.Reference) { return func(r *secret.Reference) { r.Optional = true } }
 
 func ttl(d time.Duration) func(*secret.Reference) {
@@ -48,5 +50,7 @@ func key(service secret.Service, region, id string, parts ...func(*secret.Key)) 
 func atStage(name string) func(*secret.Key) { return func(k *secret.Key) { k.Stage = name } }
 
 func atVersion(v string) func(*secret.Key) { return func(k *secret.Key) { k.Version = v } }
+
+func withRole(arn string) func(*secret.Key) { return func(k *secret.Key) { k.Role = arn } }
 
 func encrypted() func(*secret.Key) { return func(k *secret.Key) { k.Decrypt = false } }

@@ -55,7 +55,7 @@ type parameterFields struct {
 }
 
 // awsSecret serves /secretsmanager/get?secretId=&versionId=&versionStage=, with our
-// refreshNow and seen.
+// roleArn, refreshNow and seen.
 func (s *Server) awsSecret(x *exchange) {
 	s.serveAWS(x, func(q query) (secret.Key, error) {
 		return secret.SecretKey(s.config.Region, q.get("secretId"), q.get("versionId"), q.get("versionStage"))
@@ -64,7 +64,7 @@ func (s *Server) awsSecret(x *exchange) {
 
 // awsParameter serves
 // /systemsmanager/parameters/get?name=&version=&label=&withDecryption=, with our
-// refreshNow and seen. Of version and label the one that comes first counts.
+// roleArn, refreshNow and seen. Of version and label the one that comes first counts.
 func (s *Server) awsParameter(x *exchange) {
 	s.serveAWS(x, func(q query) (secret.Key, error) {
 		decrypt := false
@@ -116,7 +116,10 @@ func readAWS(x *exchange, makeKey func(query) (secret.Key, error)) (key secret.K
 	if demand, err = q.demand(); err != nil {
 		return key, demand, err
 	}
-	key, err = makeKey(q)
+	if key, err = makeKey(q); err != nil {
+		return key, demand, err
+	}
+	key, err = q.withRole(key)
 	return key, demand, err
 }
 

@@ -38,7 +38,8 @@ type providerFailure struct {
 // ping serves /ping.
 func ping(x *exchange) { x.write(http.StatusOK, typeText, []byte("healthy")) }
 
-// providerSecret serves /v1/<secretId>?versionId=&versionStage=&refreshNow=&seen=.
+// providerSecret serves
+// /v1/<secretId>?versionId=&versionStage=&roleArn=&refreshNow=&seen=.
 func (s *Server) providerSecret(x *exchange) {
 	id := strings.TrimPrefix(x.r.URL.Path, providerPrefix) // decoded, see route
 	if id == "" {
@@ -50,7 +51,7 @@ func (s *Server) providerSecret(x *exchange) {
 		providerRefusal(x, err.Error())
 		return
 	}
-	if name, found := q.unknown("versionId", "versionStage", nowParameter, seenParameter); found {
+	if name, found := q.unknown("versionId", "versionStage", roleParameter, nowParameter, seenParameter); found {
 		providerRefusal(x, "unknown parameter: "+name)
 		return
 	}
@@ -62,6 +63,10 @@ func (s *Server) providerSecret(x *exchange) {
 	key, err := secret.SecretKey(s.config.Region, id, q.get("versionId"), q.get("versionStage"))
 	if err != nil {
 		failProvider(x, badRequest(err))
+		return
+	}
+	if key, err = q.withRole(key); err != nil {
+		providerRefusal(x, "invalid roleArn value")
 		return
 	}
 	x.asks(key)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"larder/manifest"
+	"larder/secret"
 )
 
 // query is the query of a URL in the order in which it was written: on AWS's
@@ -58,6 +59,23 @@ const (
 	nowParameter  = "refreshNow"
 	seenParameter = "seen"
 )
+
+// roleParameter names the role to read with, by its ARN.
+const roleParameter = "roleArn"
+
+// withRole returns the key, to be read with the role that the query names, if it
+// names one. An empty one is no ARN: whoever builds it from a variable that is not
+// set does not mean the function's own role.
+func (q query) withRole(key secret.Key) (secret.Key, error) {
+	i := slices.IndexFunc(q, func(p parameter) bool { return p.name == roleParameter })
+	switch {
+	case i < 0:
+		return key, nil
+	case q[i].value == "":
+		return secret.Key{}, errors.New("roleArn has no value")
+	}
+	return key.WithRole(q[i].value)
+}
 
 // errNow is why refreshNow cannot be read.
 var errNow = errors.New("refreshNow is true, 1, false or 0")

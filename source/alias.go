@@ -15,6 +15,7 @@ func aliases(k secret.Key, record *secret.Record) []secret.Key {
 	}
 	var same []secret.Key
 	add := func(a secret.Key, err error) {
+		a.Role = k.Role
 		// An ARN that is not legal, or of another Region, is no key to share.
 		if err == nil && a.Region == k.Region && a != k {
 			same = append(same, a)

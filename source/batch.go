@@ -42,7 +42,9 @@ func (s *Source) batch(ctx context.Context, b backend, keys []secret.Key, delive
 //
 // A refusal may be meant for one of the keys only. A throttled batch of secrets
 // has a quota of its own, a hundredth of that of single calls; Parameter Store
-// counts all calls together, so that single calls would make things worse.
+// counts all calls together, so that single calls would make things worse. Where
+// it was a role that could not be assumed, single calls end before they begin: see
+// roleMemory.
 func isolates(service secret.Service, class secret.Class) bool {
 	switch class {
 	case secret.Denied, secret.Rejected, secret.NotFound:
@@ -61,8 +63,9 @@ type lessons struct {
 	apart map[secret.Key]bool
 	// single are the places where the batch call itself is not allowed.
 	single map[place]bool
-	// warned are the services whose missing permission is in the log.
-	warned map[secret.Service]bool
+	// warned are the services and roles whose missing permission is in the log. One
+	// policy is for all Regions.
+	warned map[place]bool
 }
 
 // alone reports whether the key had better be asked for singly.
@@ -115,16 +118,17 @@ func (s *Source) learn(refusal *secret.Error, results []secret.Result) {
 
 // warnLocked names the action to allow, once for each.
 func (s *Source) warnLocked(where place) {
-	if s.lessons.warned[where.service] {
+	policy := place{service: where.service, role: where.role}
+	if s.lessons.warned[policy] {
 		return
 	}
-	set(&s.lessons.warned, where.service)
-	action := actionParameters
-	if where.service == secret.SecretsManager {
-		action = actionSecrets
+	set(&s.lessons.warned, policy)
+	log := s.cfg.Log
+	if where.role != "" {
+		log = log.With("role", where.role)
 	}
-	s.cfg.Log.Warn("a permission is missing: asking one by one, which takes more calls and time",
-		"action", action, "region", where.region)
+	log.Warn("a permission is missing: asking one by one, which takes more calls and time",
+		"action", batchAction(where.service), "region", where.region)
 }
 
 // set adds k to a set that is made when it gets its first member.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"larder/internal/jitter"
@@ -24,7 +25,7 @@ const (
 	maxBackoff  = time.Second
 )
 
-// caller makes the calls to one service in one Region.
+// caller makes the calls to one service in one Region, with one role.
 type caller struct {
 	region  string
 	limit   time.Duration // of a call, and of the wait for its turn
@@ -34,9 +35,10 @@ type caller struct {
 	web     *web
 	signer  *signer
 	pace    *pace
+	skew    *atomic.Int64 // of AWS's clock, in nanoseconds; the SDK has its own for its clients
 }
 
-func newCaller(c *clients, region string, limit time.Duration) caller {
+func newCaller(c *clients, region string, signer *signer, limit time.Duration) caller {
 	if limit <= 0 || limit > callLimit {
 		limit = callLimit
 	}
@@ -46,7 +48,7 @@ func newCaller(c *clients, region string, limit time.Duration) caller {
 	}
 	return caller{
 		region: region, limit: limit, slots: make(chan struct{}, c.cfg.MaxConnections), observe: observe,
-		clock: c.cfg.clock, web: c.web, signer: c.signer, pace: new(pace),
+		clock: c.cfg.clock, web: c.web, signer: signer, pace: new(pace), skew: new(atomic.Int64),
 	}
 }
 
@@ -138,6 +140,7 @@ func attempt[T any](call context.Context, c *caller, action string, try func(con
 	if failure := c.signer.ready(call); failure != nil {
 		return out, failure, giveUp
 	}
+	signed := c.signer.generation()
 	ctx, cancel := context.WithTimeout(call, attemptLimit)
 	defer cancel()
 	w := &watch{giveUp: cancel, pace: c.pace}
@@ -147,22 +150,23 @@ func attempt[T any](call context.Context, c *caller, action string, try func(con
 	noteStandstill(ctx, c.clock, start, attemptLimit)
 	observed := Call{Action: action, Region: c.region, Outcome: "OK", Duration: time.Since(start.monotonic)}
 	if err != nil {
-		failure, next = c.judge(err, action, w.died(call.Err() != nil))
+		failure, next = c.judge(err, action, w.died(call.Err() != nil), signed)
 		observed.Outcome = failure.Word()
 	}
 	c.observe(observed)
 	return out, failure, next
 }
 
-// judge says what the error of an attempt is, and what may follow.
-func (c *caller) judge(err error, action string, died bool) (*secret.Error, step) {
+// judge says what the error of an attempt is, and what may follow. signed is the
+// generation of the attempt's credentials.
+func (c *caller) judge(err error, action string, died bool, signed int) (*secret.Error, step) {
 	if died {
 		c.web.closeIdle() // the others are as old
 		return &secret.Error{Class: secret.Unavailable, Message: "the connection died while it was idle"}, atOnce
 	}
 	failure := classify(err, action)
 	switch {
-	case failure.Class == secret.Credentials && c.signer.refuse(failure):
+	case failure.Class == secret.Credentials && c.signer.refuse(failure, signed):
 		return failure, renew
 	case retryable(err, failure.Class, action):
 		return failure, later

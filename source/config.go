@@ -31,12 +31,20 @@ type Config struct {
 	// SnapStart will copy. False: both are kept from the first Fetch on.
 	Ephemeral bool
 
+	// Region is the function's own, where STS is asked for the roles that keys name
+	// (AWS_REGION). Empty: keys with a role cannot be fetched.
+	Region string
+	// FunctionName becomes part of the name of a role's session, which CloudTrail
+	// shows (AWS_LAMBDA_FUNCTION_NAME). Empty: the session is named "larder".
+	FunctionName string
+
 	// Endpoint replaces AWS's own in every Region (AWS_ENDPOINT_URL). Empty: the
 	// one that AWS documents for the Region.
 	Endpoint string
-	// SecretsManagerEndpoint and ParameterStoreEndpoint come before Endpoint
-	// (AWS_ENDPOINT_URL_SECRETS_MANAGER, AWS_ENDPOINT_URL_SSM). Empty: Endpoint.
-	SecretsManagerEndpoint, ParameterStoreEndpoint string
+	// SecretsManagerEndpoint, ParameterStoreEndpoint and STSEndpoint come before
+	// Endpoint (AWS_ENDPOINT_URL_SECRETS_MANAGER, AWS_ENDPOINT_URL_SSM,
+	// AWS_ENDPOINT_URL_STS). Empty: Endpoint.
+	SecretsManagerEndpoint, ParameterStoreEndpoint, STSEndpoint string
 	// FIPS and DualStack choose among AWS's endpoints (AWS_USE_FIPS_ENDPOINT,
 	// AWS_USE_DUALSTACK_ENDPOINT). They and an endpoint of one's own exclude each
 	// other. False: the ordinary endpoint.
@@ -54,11 +62,12 @@ type Config struct {
 	Transport http.RoundTripper
 
 	// MaxConnections bounds the calls that are under way to one service in one
-	// Region. Zero or less: 3, as in AWS's extension.
+	// Region with one role. Zero or less: 3, as in AWS's extension.
 	MaxConnections int
 	// SecretsManagerTimeout and ParameterStoreTimeout bound one call with all its
-	// attempts, and a tree with all its pages. The wait for one of MaxConnections
-	// comes before that, within the same bound. Zero, and anything longer than 5 s:
+	// attempts, and a tree with all its pages; to assume a role is part of the first
+	// call that needs it. The wait for one of MaxConnections comes before that, within
+	// the same bound. Zero, and anything longer than 5 s:
 	// 5 s.
 	SecretsManagerTimeout, ParameterStoreTimeout time.Duration
 

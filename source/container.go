@@ -32,6 +32,7 @@ type container struct {
 	uri    string
 	token  secret.Value
 	client *http.Client
+	learn  func(sessionToken string)
 }
 
 // load asks for credentials. A failure says what to look at, with nothing of the
@@ -69,6 +70,7 @@ func (c *container) load(ctx context.Context) (aws.Credentials, *secret.Error) {
 	if !got.HasKeys() {
 		return aws.Credentials{}, noCredentials("the answer lacks keys")
 	}
+	c.learn(got.SessionToken)
 	return got, nil
 }
 

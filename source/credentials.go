@@ -20,12 +20,15 @@ const (
 	renewPause = 10 * time.Second
 )
 
-// signer has the credentials that sign the requests: the keys of the environment,
-// which stay, or what the container gave last.
+// signer has the credentials that sign the requests: keys that stay, or what was
+// loaded last, by the container or for a role.
 type signer struct {
-	container *container // nil with keys in the environment
-	clock     clock
-	learn     func(sessionToken string)
+	clock clock
+	load  func(context.Context) (aws.Credentials, *secret.Error) // nil: the keys stay
+	// late is the failure of who has waited in vain while another loaded.
+	late *secret.Error
+	// memory is how long a failed load is also the outcome of those who come later.
+	memory time.Duration
 
 	turn chan struct{} // holds an element while credentials are loaded
 
@@ -33,24 +36,29 @@ type signer struct {
 	current func() aws.Credentials // which fmt cannot look into; without keys before the first load
 	renewAt time.Time              // by the wall clock, as the end of credentials is
 	refused bool                   // AWS does not take current
-	loads   int
-	failure *secret.Error // of the last load
+	tried   bool                   // a load has begun
+	loads   int                    // that have come to an end
+	failure *secret.Error          // of the last load
+	failed  instant                // when it failed
 }
 
-// newSigner takes the keys of the environment where there are both, as the SDK does.
-func newSigner(cfg *Config, w *web, learn func(string)) *signer {
-	s := &signer{clock: cfg.clock, learn: learn, turn: make(chan struct{}, 1)}
+// newSigner takes the keys of the environment where there are both, as the SDK
+// does. It tells learn the session tokens of the function's own credentials.
+func newSigner(cfg *Config, w *web, learn func(token string)) *signer {
 	if cfg.inContainer() {
-		s.container = &container{uri: cfg.ContainerURI, token: cfg.ContainerToken, client: w.direct()}
-		s.current = sealed(aws.Credentials{})
-		return s
+		c := &container{uri: cfg.ContainerURI, token: cfg.ContainerToken, client: w.direct(), learn: learn}
+		return newLoader(cfg.clock, c.load, noCredentials("no answer in time"))
 	}
-	s.current = sealed(aws.Credentials{
+	return &signer{clock: cfg.clock, current: sealed(aws.Credentials{
 		AccessKeyID:     cfg.AccessKeyID,
 		SecretAccessKey: string(cfg.SecretAccessKey.Reveal()),
 		SessionToken:    string(cfg.SessionToken.Reveal()),
-	})
-	return s
+	})}
+}
+
+// newLoader returns a signer whose credentials are loaded when they are needed.
+func newLoader(clock clock, load func(context.Context) (aws.Credentials, *secret.Error), late *secret.Error) *signer {
+	return &signer{clock: clock, load: load, late: late, turn: make(chan struct{}, 1), current: sealed(aws.Credentials{})}
 }
 
 func sealed(c aws.Credentials) func() aws.Credentials {
@@ -70,13 +78,17 @@ func (s *signer) ready(ctx context.Context) *secret.Error {
 	switch {
 	case s.fresh():
 		return nil
-	case s.container == nil:
+	case s.load == nil:
 		return &secret.Error{Class: secret.Credentials, Message: "no credentials: neither AWS_ACCESS_KEY_ID and " +
 			"AWS_SECRET_ACCESS_KEY nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set"}
+	}
+	if failure := s.remembered(); failure != nil {
+		return failure
 	}
 	return s.renew(ctx)
 }
 
+// fresh reports whether there are credentials that need not be renewed.
 func (s *signer) fresh() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,24 +96,33 @@ func (s *signer) fresh() bool {
 	return current.HasKeys() && !s.refused && (!current.CanExpire || s.clock().Before(s.renewAt))
 }
 
+// remembered returns the failure of the last load, as long as it counts.
+func (s *signer) remembered() *secret.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clock.since(s.failed) >= s.memory {
+		return nil
+	}
+	return s.failure
+}
+
 // renew loads credentials. Who comes while that is being done shares the outcome.
 func (s *signer) renew(ctx context.Context) *secret.Error {
-	s.mu.Lock()
-	seen := s.loads
-	s.mu.Unlock()
+	seen := s.generation()
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
 	case <-ctx.Done():
-		return noCredentials("no answer in time")
+		return s.late
 	}
 	s.mu.Lock()
 	shared, failure := s.loads != seen, s.failure
+	s.tried = true
 	s.mu.Unlock()
 	if shared {
 		return failure
 	}
-	got, failure := s.container.load(ctx)
+	got, failure := s.load(ctx)
 	if failure != nil && ctx.Err() != nil {
 		return failure // the caller's own end, and nobody else's outcome
 	}
@@ -120,24 +141,38 @@ func (s *signer) keep(got aws.Credentials, failure *secret.Error) *secret.Error 
 		if old := s.current(); old.HasKeys() && !s.refused && (!old.CanExpire || now.Before(old.Expires)) {
 			failure = nil
 		}
-		s.failure = failure
+		s.failure, s.failed = failure, s.clock.now()
 		return failure
 	}
 	s.current, s.refused, s.failure = sealed(got), false, nil
 	if early := got.Expires.Add(-renewEarly - jitter.Below(renewEarly)); early.After(s.renewAt) {
 		s.renewAt = early
 	}
-	s.learn(got.SessionToken)
 	return nil
+}
+
+// generation changes with every load. An attempt notes it before it is signed.
+func (s *signer) generation() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.loads
+}
+
+// barren reports whether nothing has come of loading so far.
+func (s *signer) barren() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tried && len(s.turn) == 0 && !s.current().HasKeys()
 }
 
 // expiredKeys replaces AWS's text, which leaves open what to do.
 const expiredKeys = "the function's credentials have expired: Lambda does not renew them in a running environment, a new one gets new ones"
 
-// refuse is told that AWS refused the credentials, and reports whether others may
-// fare better.
-func (s *signer) refuse(failure *secret.Error) bool {
-	if s.container == nil {
+// refuse is told that AWS refused the credentials of a generation, and reports
+// whether others may fare better. Of many attempts with the same ones, those that
+// come back late find them renewed.
+func (s *signer) refuse(failure *secret.Error, generation int) bool {
+	if s.load == nil {
 		if failure.Code == "ExpiredTokenException" || failure.Code == "ExpiredToken" {
 			failure.Message = expiredKeys
 		}
@@ -145,6 +180,6 @@ func (s *signer) refuse(failure *secret.Error) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refused = true
+	s.refused = s.refused || s.loads == generation
 	return true
 }

@@ -7,6 +7,7 @@
 //	Fetch → split into jobs → one call for a whole job, or one for each key
 //	      → attempts, each with its own time limit → a Record or a secret.Error
 //
-// Before an attempt there are credentials (signer), and while it goes on somebody
-// looks whether its connection is alive (watch).
+// Before an attempt there are credentials (signer): the function's own, or those of
+// a role, which are a call by themselves that is signed with the own ones. While an
+// attempt goes on somebody looks whether its connection is alive (watch).
 package source

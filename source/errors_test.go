@@ -153,6 +153,8 @@ func TestKeysThatAreNone(t *testing.T) {
 		{Service: secret.ParameterStore, Region: "eu-west-1", ID: "/p:3"},
 		{Service: secret.ParameterStore, Region: "eu-west-1", ID: "arn:aws:ssm:us-west-2:123456789012:parameter/p"},
 		{Service: 9, Region: "eu-west-1", ID: "/p"},
+		{Service: secret.SecretsManager, Region: "eu-west-1", ID: "db", Role: "reader"},
+		{Service: secret.SecretsManager, Region: "eu-west-1", ID: "db", Role: "arn:aws:iam::123456789012:role/a&Action=x"},
 	}
 	hosts := new(recorder)
 	s := source.New(source.Config{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret.NewValue([]byte("x")), Transport: hosts})

@@ -31,12 +31,14 @@ func FuzzAnswers(f *testing.F) {
 		`{"Parameters":[{"ARN":"arn","Name":"/a","Type":"String","Value":"cAnArY","Version":1}],"InvalidParameters":["/b"]}`,
 		`{"Parameters":[{"ARN":"arn","Name":"/t/a","Type":"String","Value":"cAnArY","Version":2}],"NextToken":""}`,
 		`{"Parameters":[],"NextToken":"cAnArY"}`,
+		strings.ReplaceAll(*session(someKeys + farEnd), "canary", canary),
+		`<ErrorResponse><Error><Code>cAnArY</Code><Message>cAnArY</Message></Error></ErrorResponse>`,
 	} {
 		f.Add([]byte(seed))
 	}
 	s := func(id string) secret.Key { return secretKey(f, id) }
 	p := func(name string) secret.Key { return parameterKey(f, name) }
-	sets := [][]secret.Key{{s("a")}, {s("a"), s("b")}, {p("/a")}, {p("/a"), p("/b")}, {treeKey(f, "/t/**")}}
+	sets := [][]secret.Key{{s("a")}, {s("a"), s("b")}, {p("/a")}, {p("/a"), p("/b")}, {treeKey(f, "/t/**")}, {withRole(f, s("a"), reader)}}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		synctest.Test(t, func(t *testing.T) {
 			for _, keys := range sets {
@@ -77,7 +79,7 @@ func complete(t *testing.T, k secret.Key, r *secret.Record) {
 func answering(body []byte) *source.Source {
 	var calls atomic.Int64
 	return source.New(source.Config{
-		AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret.NewValue([]byte("x")),
+		AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret.NewValue([]byte("x")), Region: home,
 		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			if calls.Add(1) > 100 {
 				panic("more calls than attempts and pages can explain")

@@ -23,9 +23,10 @@ type Source struct {
 type place struct {
 	service secret.Service
 	region  string
+	role    string
 }
 
-// backend is one AWS service in one Region.
+// backend is one AWS service in one Region, asked with one role.
 type backend interface {
 	// one asks for one key.
 	one(context.Context, secret.Key) (*secret.Record, *secret.Error)
@@ -147,4 +148,4 @@ func failAll(keys []secret.Key, failure *secret.Error, deliver func(secret.Resul
 	}
 }
 
-func placeOf(k secret.Key) place { return place{k.Service, k.Region} }
+func placeOf(k secret.Key) place { return place{k.Service, k.Region, k.Role} }

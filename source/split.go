@@ -85,6 +85,9 @@ func check(k secret.Key) *secret.Error {
 	default:
 		again, err = secret.ParameterKey(k.Region, k.ID, k.Version, k.Stage, k.Decrypt)
 	}
+	if err == nil {
+		again, err = again.WithRole(k.Role)
+	}
 	switch {
 	case err != nil:
 		return &secret.Error{Class: secret.BadReference, Message: err.Error()}

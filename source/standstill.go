@@ -14,7 +14,7 @@ import (
 const standstill = 250 * time.Millisecond
 
 // frozenKey is under which the context of a Fetch has an *atomic.Bool: whether
-// the process has stood still during that Fetch.
+// the process has stood still during that Fetch. Other contexts have none.
 type frozenKey struct{}
 
 // watchStandstills returns a context in which standstills are noted, and a deliver that
@@ -29,7 +29,7 @@ func watchStandstills(ctx context.Context, deliver func(secret.Result)) (context
 
 // noteStandstill is called at the end of what began at start and had a limit.
 func noteStandstill(ctx context.Context, c clock, start instant, limit time.Duration) {
-	if c.since(start) > limit+standstill {
-		ctx.Value(frozenKey{}).(*atomic.Bool).Store(true)
+	if frozen, ok := ctx.Value(frozenKey{}).(*atomic.Bool); ok && c.since(start) > limit+standstill {
+		frozen.Store(true)
 	}
 }

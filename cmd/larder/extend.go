@@ -103,7 +103,7 @@ func assemble(s settings, log *slog.Logger) *larder {
 	})
 	l.manifest = manifest.New(manifest.Config{
 		Declarations: s.declarations, Cache: l.cache,
-		Warn: s.warn, DeclaredOnly: s.declaredOnly,
+		Warn: s.warn, DeclaredOnly: s.declaredOnly, Region: s.region,
 	})
 	l.http = server.HTTP(server.New(server.Config{
 		Manifest: l.manifest, Region: s.region, Token: l.source.Recognizes, Log: log,

@@ -20,7 +20,8 @@ type sdkSettings struct {
 	secretAccessKey, sessionToken    secret.Value
 	containerURI                     string
 	containerToken                   secret.Value
-	endpoint, secretsManager, ssm    string
+	endpoint                         string
+	secretsManager, ssm, sts         string // endpoints that come before it
 	fips, dualStack, ignoreEndpoints bool
 	caBundle                         string
 }
@@ -28,6 +29,7 @@ type sdkSettings struct {
 // readPlatform reads what is not ours: variables of Lambda and of the SDK.
 func (s *settings) readPlatform(env map[string]string) (mistakes []error) {
 	s.runtimeAPI = env["AWS_LAMBDA_RUNTIME_API"]
+	s.functionName = env["AWS_LAMBDA_FUNCTION_NAME"]
 	s.json = strings.EqualFold(env["AWS_LAMBDA_LOG_FORMAT"], "JSON")
 	if s.region = env["AWS_REGION"]; s.region == "" {
 		s.region = env["AWS_DEFAULT_REGION"]
@@ -84,6 +86,7 @@ func (s *sdkSettings) readEndpoints(env map[string]string) (mistakes []error) {
 		{"AWS_ENDPOINT_URL", &s.endpoint},
 		{"AWS_ENDPOINT_URL_SECRETS_MANAGER", &s.secretsManager},
 		{"AWS_ENDPOINT_URL_SSM", &s.ssm},
+		{"AWS_ENDPOINT_URL_STS", &s.sts},
 	} {
 		if *v.into = env[v.name]; *v.into == "" {
 			continue
@@ -152,9 +155,12 @@ func (s *settings) source() source.Config {
 		ContainerURI:           s.sdk.containerURI,
 		ContainerToken:         s.sdk.containerToken,
 		Ephemeral:              s.mode == snapStart,
+		Region:                 s.region,
+		FunctionName:           s.functionName,
 		Endpoint:               s.sdk.endpoint,
 		SecretsManagerEndpoint: s.sdk.secretsManager,
 		ParameterStoreEndpoint: s.sdk.ssm,
+		STSEndpoint:            s.sdk.sts,
 		FIPS:                   s.sdk.fips,
 		DualStack:              s.sdk.dualStack,
 		CABundle:               s.sdk.caBundle,

@@ -55,31 +55,31 @@ func TestVariants(t *testing.T) {
 
 func TestEndpoints(t *testing.T) {
 	t.Parallel()
-	const all, secrets, ssm = "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM"
-	three := []string{all + "=http://all.test", secrets + "=https://secrets.test:8443/path", ssm + "=HTTP://[::1]:4566"}
-	values := [...]string{"http://all.test", "https://secrets.test:8443/path", "HTTP://[::1]:4566"}
+	const all, secrets, ssm, sts = "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_STS"
+	each := []string{all + "=http://all.test", secrets + "=https://secrets.test:8443/path", ssm + "=HTTP://[::1]:4566", sts + "=http://sts.test"}
+	values := [...]string{"http://all.test", "https://secrets.test:8443/path", "HTTP://[::1]:4566", "http://sts.test"}
 	tests := []struct {
 		name     string
 		environ  []string
-		want     [3]string
+		want     [4]string
 		mistakes []string // the variables
 	}{
-		{"one each", three, values, nil},
-		{"not ignored", append([]string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false"}, three...), values, nil},
-		{"ignored", append([]string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=TRUE"}, three...), [3]string{}, nil},
-		{"empty", []string{all + "=", secrets + "=", ssm + "="}, [3]string{}, nil},
-		{"with FIPS", append([]string{"AWS_USE_FIPS_ENDPOINT=true"}, three...), values, []string{all, secrets, ssm}},
-		{"one with dual stack", []string{"AWS_USE_DUALSTACK_ENDPOINT=true", ssm + "=http://x"}, [3]string{"", "", "http://x"}, []string{ssm}},
-		{"ignored with FIPS", []string{"AWS_USE_FIPS_ENDPOINT=true", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", all + "=http://x"}, [3]string{}, nil},
-		{"bad ones, ignored", []string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", all + "=x"}, [3]string{}, nil},
-		{"bad ones", []string{all + "=localhost:4566", secrets + "=ftp://x", ssm + "=http://"},
-			[3]string{"localhost:4566", "ftp://x", "http://"}, []string{all, secrets, ssm}},
+		{"one each", each, values, nil},
+		{"not ignored", append([]string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false"}, each...), values, nil},
+		{"ignored", append([]string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=TRUE"}, each...), [4]string{}, nil},
+		{"empty", []string{all + "=", secrets + "=", ssm + "=", sts + "="}, [4]string{}, nil},
+		{"with FIPS", append([]string{"AWS_USE_FIPS_ENDPOINT=true"}, each...), values, []string{all, secrets, ssm, sts}},
+		{"one with dual stack", []string{"AWS_USE_DUALSTACK_ENDPOINT=true", ssm + "=http://x"}, [4]string{2: "http://x"}, []string{ssm}},
+		{"ignored with FIPS", []string{"AWS_USE_FIPS_ENDPOINT=true", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", all + "=http://x"}, [4]string{}, nil},
+		{"bad ones, ignored", []string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", all + "=x"}, [4]string{}, nil},
+		{"bad ones", []string{all + "=localhost:4566", secrets + "=ftp://x", ssm + "=http://", sts + "=sts.test"},
+			[4]string{"localhost:4566", "ftp://x", "http://", "sts.test"}, []string{all, secrets, ssm, sts}},
 		{"worse ones", []string{all + "=http://%zz", secrets + "=https:/x", ssm + "=http://:80"},
-			[3]string{"http://%zz", "https:/x", "http://:80"}, []string{all, secrets, ssm}},
+			[4]string{"http://%zz", "https:/x", "http://:80"}, []string{all, secrets, ssm}},
 	}
 	for _, test := range tests {
 		s, _, mistakes := readSettings(function(test.environ...))
-		if got := [...]string{s.sdk.endpoint, s.sdk.secretsManager, s.sdk.ssm}; got != test.want || !slices.Equal(names(mistakes), test.mistakes) {
+		if got := [...]string{s.sdk.endpoint, s.sdk.secretsManager, s.sdk.ssm, s.sdk.sts}; got != test.want || !slices.Equal(names(mistakes), test.mistakes) {
 			t.Errorf("%s: endpoints %q, mistakes %q, want %q and %q", test.name, got, text(mistakes), test.want, test.mistakes)
 		}
 	}
@@ -131,7 +131,7 @@ func TestSourceConfig(t *testing.T) {
 	s, _, mistakes := readSettings(function(
 		"AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=key", "AWS_SESSION_TOKEN=token",
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://container", "AWS_CONTAINER_AUTHORIZATION_TOKEN=authorization",
-		"AWS_ENDPOINT_URL=http://all", "AWS_ENDPOINT_URL_SECRETS_MANAGER=http://secrets", "AWS_ENDPOINT_URL_SSM=http://parameters",
+		"AWS_ENDPOINT_URL=http://all", "AWS_ENDPOINT_URL_SECRETS_MANAGER=http://secrets", "AWS_ENDPOINT_URL_SSM=http://parameters", "AWS_ENDPOINT_URL_STS=http://sts", "AWS_LAMBDA_FUNCTION_NAME=orders",
 		"PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS=7", "SECRETS_MANAGER_TIMEOUT_MILLIS=100", "SSM_PARAMETER_STORE_TIMEOUT_MILLIS=200",
 	))
 	if len(mistakes) > 0 {
@@ -144,9 +144,12 @@ func TestSourceConfig(t *testing.T) {
 		"SessionToken":           string(got.SessionToken.Reveal()) == "token",
 		"ContainerURI":           got.ContainerURI == "http://container",
 		"ContainerToken":         string(got.ContainerToken.Reveal()) == "authorization",
+		"Region":                 got.Region == "eu-west-1",
+		"FunctionName":           got.FunctionName == "orders",
 		"Endpoint":               got.Endpoint == "http://all",
 		"SecretsManagerEndpoint": got.SecretsManagerEndpoint == "http://secrets",
 		"ParameterStoreEndpoint": got.ParameterStoreEndpoint == "http://parameters",
+		"STSEndpoint":            got.STSEndpoint == "http://sts",
 		"Proxy":                  got.Proxy != nil,
 		"MaxConnections":         got.MaxConnections == 7,
 		"SecretsManagerTimeout":  got.SecretsManagerTimeout == 100*time.Millisecond,

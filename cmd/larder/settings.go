@@ -10,6 +10,7 @@ import (
 
 	"larder/manifest"
 	"larder/secret"
+	"larder/source"
 )
 
 // settings is everything that the environment says, validated. Nothing else
@@ -31,11 +32,12 @@ type settings struct {
 	declaredOnly   bool
 
 	// What Lambda and the SDK's users set.
-	runtimeAPI string
-	mode       mode
-	region     string
-	json       bool
-	sdk        sdkSettings
+	runtimeAPI   string
+	mode         mode
+	region       string
+	functionName string
+	json         bool
+	sdk          sdkSettings
 
 	declarations []manifest.Declaration
 }
@@ -72,7 +74,21 @@ func readSettings(environ []string) (s settings, warnings, mistakes []error) {
 	if n := len(manifest.Keys(s.declarations)); s.entries > 0 && n > s.entries {
 		mistakes = append(mistakes, fmt.Errorf("%sCACHE_SIZE: %d secrets and parameters are declared, and the cache has room for %d", awsPrefix, n, s.entries))
 	}
+	if n := countRoles(s.declarations); n > source.MaxRoles {
+		mistakes = append(mistakes, fmt.Errorf("role: the references name %d roles, and one environment can use %d", n, source.MaxRoles))
+	}
 	return s, warnings, mistakes
+}
+
+// countRoles returns how many roles are named besides the function's own.
+func countRoles(declarations []manifest.Declaration) int {
+	roles := make(map[string]bool)
+	for _, d := range declarations {
+		if d.Key.Role != "" {
+			roles[d.Key.Role] = true
+		}
+	}
+	return len(roles)
 }
 
 func add(list []error, err error) []error {
