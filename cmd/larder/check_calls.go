@@ -1,0 +1,85 @@
+package main
+
+import (
+	"cmp"
+	"time"
+
+	"larder/cache"
+	"larder/manifest"
+	"larder/secret"
+	"larder/source"
+)
+
+// callCount is how many calls one execution environment makes to AWS, if all goes
+// well.
+type callCount struct {
+	// ColdStart are the calls of a cold start.
+	ColdStart int `json:"coldStart"`
+	// Actions are these by IAM action.
+	Actions map[string]int `json:"actions"`
+	// Refreshes are the calls within each TTL while all is read.
+	Refreshes []refreshCount `json:"refreshes"`
+	// RolesPerHour are the calls of sts:AssumeRole that renew roles.
+	RolesPerHour int `json:"rolesPerHour"`
+}
+
+// refreshCount is how many calls refresh what has one TTL. With a TTL of 0 each
+// read makes a call.
+type refreshCount struct {
+	TTLSeconds float64 `json:"ttlSeconds"`
+	Calls      int     `json:"calls"`
+}
+
+// countCalls counts what the extension's own way to batch would ask for.
+func countCalls(s settings, keys []secret.Key, a *answers) callCount {
+	c := callCount{Actions: make(map[string]int), Refreshes: []refreshCount{}}
+	for _, call := range source.Plan(keys) {
+		c.Actions[call.Action] += pages(call, a)
+	}
+	if c.RolesPerHour = countRoles(s.declarations); c.RolesPerHour > 0 { // AWS lets a role last for an hour here
+		c.Actions[secret.AssumeRole] = c.RolesPerHour
+	}
+	for _, n := range c.Actions {
+		c.ColdStart += n
+	}
+	declared := manifest.Keys(s.declarations)
+	byTTL := make(map[time.Duration][]secret.Key)
+	var ttls []time.Duration // in the order of the declarations
+	for _, k := range keys {
+		ttl := s.ttlOf(k, declared)
+		if byTTL[ttl] == nil {
+			ttls = append(ttls, ttl)
+		}
+		byTTL[ttl] = append(byTTL[ttl], k)
+	}
+	for _, ttl := range ttls {
+		r := refreshCount{TTLSeconds: ttl.Seconds()}
+		for _, call := range source.Plan(byTTL[ttl]) {
+			r.Calls += pages(call, a)
+		}
+		c.Refreshes = append(c.Refreshes, r)
+	}
+	return c
+}
+
+// ttlOf returns how long a declared key is fresh; 0 if nothing is kept.
+func (s *settings) ttlOf(k secret.Key, declared map[secret.Key]cache.Declaration) time.Duration {
+	switch d := declared[k]; {
+	case s.entries == 0:
+		return 0
+	case d.HasTTL:
+		return d.TTL
+	}
+	return s.ttl[k.Service]
+}
+
+// pages returns how many requests a planned call takes: of a tree that has been
+// read, one for every ten parameters; of one that has not, one at least.
+func pages(call source.Planned, a *answers) int {
+	const page = 10
+	r := a.records[call.Keys[0]]
+	if len(call.Keys) > 1 || r == nil {
+		return 1
+	}
+	return cmp.Or((len(r.Members)+page-1)/page, 1)
+}
