@@ -87,8 +87,8 @@ fuzz: ## every fuzz target for FUZZTIME
 	done
 
 .PHONY: bench
-bench: ## start-up and memory beside a bare extension, side by side, and what a read costs
-	env -u AWS_CA_BUNDLE go test -run '^$$' -bench Startup -benchtime 40x ./cmd/larder
+bench: ## start-up and memory beside a bare extension, the wrapper beside none, and what a read costs
+	env -u AWS_CA_BUNDLE go test -run '^$$' -bench 'Startup|Wrapper' -benchtime 40x ./cmd/larder
 	go test -run '^$$' -bench . -benchmem ./cache ./server
 
 .PHONY: clean

@@ -17,6 +17,13 @@ import (
 // architectures are Lambda's words for them and what stands in the head of their programs.
 var architectures = map[string]elf.Machine{"x86_64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 
+// programs are those of the layer and the tags that each is built with: none speaks HTTP/2.
+var programs = map[string]string{"extensions/larder": "nethttpomithttp2", "larder-exec": ""}
+
+// limit bounds a zip: 4 MB, as Lambda counts them. Its own 250 MB for a function with its layers
+// are 262144000 bytes: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const limit = 4 << 20
+
 // TestMakeLayer builds the zips from two copies of the tree, of which one is a Git repository and
 // has a builder with settings of his own.
 func TestMakeLayer(t *testing.T) {
@@ -32,7 +39,7 @@ func TestMakeLayer(t *testing.T) {
 		if !bytes.Equal(packed, read(t, filepath.Join(repository, name))) {
 			t.Errorf("%s differs from folder to folder", name)
 		}
-		if limit := 4_000_000; len(packed) > limit {
+		if len(packed) > limit {
 			t.Errorf("%s has %d bytes, want %d at most", name, len(packed), limit)
 		}
 		files := unpack(t, packed)
@@ -43,8 +50,14 @@ func TestMakeLayer(t *testing.T) {
 		if got, want := strings.Join(got, "\n"), "-rwxr-xr-x extensions/larder\n-rw-r--r-- larder/LICENSE\n-rw-r--r-- larder/NOTICE\n-rwxr-xr-x larder-exec"; got != want {
 			t.Fatalf("%s holds\n%s\nwant\n%s", name, got, want)
 		}
-		checkProgram(t, name, []byte(files[0].content), machine, plain)
-		checkNotice(t, []byte(files[0].content), files[2].content)
+		extension, notice, wrapper := files[0], files[2], files[3]
+		for _, program := range []file{extension, wrapper} {
+			checkProgram(t, name+": "+program.name, []byte(program.content), machine, programs[program.name], plain)
+		}
+		checkNotice(t, modules(t, extension), notice.content)
+		if found := modules(t, wrapper); len(found) > 0 {
+			t.Errorf("%s: larder-exec has modules linked in, want the standard library alone: %v", name, found)
+		}
 	}
 }
 
@@ -75,10 +88,12 @@ func TestMakeForSAM(t *testing.T) {
 		}
 		artifacts := t.TempDir()
 		run(t, tree, []string{"ARTIFACTS_DIR=" + artifacts}, "make", "build-"+id)
-		program := filepath.Join(artifacts, "extensions", "larder")
-		checkProgram(t, id, read(t, program), architectures[resource.Metadata.BuildArchitecture], tree)
-		if info, err := os.Stat(program); err != nil || info.Mode().Perm() != 0o755 {
-			t.Errorf("%s: extensions/larder has mode %v (%v), want 0755", id, info.Mode(), err)
+		for name, tags := range programs {
+			program := filepath.Join(artifacts, name)
+			checkProgram(t, id+": "+name, read(t, program), architectures[resource.Metadata.BuildArchitecture], tags, tree)
+			if info, err := os.Stat(program); err != nil || info.Mode().Perm() != 0o755 {
+				t.Errorf("%s: %s has mode %v (%v), want 0755", id, name, info.Mode(), err)
+			}
 		}
 		built[resource.Metadata.BuildArchitecture] = true
 	}
@@ -87,9 +102,9 @@ func TestMakeForSAM(t *testing.T) {
 	}
 }
 
-// checkProgram checks that a program is static, made for machine, and free of traces of where and
-// from what commit it was built.
-func checkProgram(t *testing.T, name string, program []byte, machine elf.Machine, folder string) {
+// checkProgram checks that a program is static, made for machine with those tags, and free of traces
+// of where and from what commit it was built.
+func checkProgram(t *testing.T, name string, program []byte, machine elf.Machine, tags, folder string) {
 	t.Helper()
 	head, err := elf.NewFile(bytes.NewReader(program))
 	if err != nil {
@@ -114,7 +129,7 @@ func checkProgram(t *testing.T, name string, program []byte, machine elf.Machine
 			t.Errorf("%s is stamped with %s", name, setting.Key)
 		}
 	}
-	for key, want := range map[string]string{"-trimpath": "true", "CGO_ENABLED": "0", "GOOS": "linux", "-tags": "nethttpomithttp2"} {
+	for key, want := range map[string]string{"-trimpath": "true", "CGO_ENABLED": "0", "GOOS": "linux", "-tags": tags} {
 		if settings[key] != want {
 			t.Errorf("%s was built with %s=%q, want %q", name, key, settings[key], want)
 		}
@@ -124,16 +139,26 @@ func checkProgram(t *testing.T, name string, program []byte, machine elf.Machine
 	}
 }
 
-// checkNotice checks that the notice names every module that is linked into a program.
-func checkNotice(t *testing.T, program []byte, notice string) {
+// modules returns the paths of those that are linked into a program.
+func modules(t *testing.T, program file) []string {
 	t.Helper()
-	info, err := buildinfo.Read(bytes.NewReader(program))
+	info, err := buildinfo.Read(strings.NewReader(program.content))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", program.name, err)
 	}
+	var paths []string
 	for _, module := range info.Deps {
+		paths = append(paths, module.Path)
+	}
+	return paths
+}
+
+// checkNotice checks that the notice names every module.
+func checkNotice(t *testing.T, modules []string, notice string) {
+	t.Helper()
+	for _, module := range modules {
 		// A repository may hold many modules: github.com/owner/name/...
-		parts := strings.Split(module.Path, "/")
+		parts := strings.Split(module, "/")
 		if repository := strings.Join(parts[:min(3, len(parts))], "/"); !strings.Contains(notice, repository+" ") {
 			t.Errorf("layer/NOTICE says nothing of %s, which is linked in", repository)
 		}

@@ -33,9 +33,6 @@ func parse(raw string) (answer, error) {
 		}
 		return ""
 	}
-	if length, err := strconv.Atoi(header("Content-Length")); err != nil || length != len(body) {
-		return answer{}, errors.New("its answer is not whole")
-	}
 	code, _, _ := strings.Cut(status, " ")
 	switch {
 	case code == "200" && header("Content-Type") == wanted:
@@ -43,6 +40,9 @@ func parse(raw string) (answer, error) {
 		return answer{}, refusal(body)
 	default:
 		return answer{}, errors.New("it answers with status " + code + " and not as Larder does: is another extension at the same port?")
+	}
+	if length, err := strconv.Atoi(header("Content-Length")); err != nil || length != len(body) {
+		return answer{}, errors.New("its answer is not whole")
 	}
 	a := answer{absent: list(header("Larder-Absent")), binary: list(header("Larder-Binary"))}
 	if body != "" {

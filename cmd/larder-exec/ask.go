@@ -95,7 +95,7 @@ func exchange(port int, request string) (string, error) {
 // connect opens a connection to a port of this machine. It blocks no longer than
 // patience: a program that listens and accepts nothing looks like that.
 func connect(port int) (fd int, err error) {
-	fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		return 0, err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"larder/internal/envfile"
 	"larder/internal/lambdatest"
 )
 
@@ -19,6 +20,9 @@ const usage = `usage: larder-local run [flags] -- command [arguments]
 Starts the extensions of a layer and then the command, which speaks the Lambda
 Runtime API, invokes it, shuts all down, and prints what happened when. The
 command gets the environment of a Lambda function, with this machine's PATH.
+
+The layer's folder stands for /opt in AWS_LAMBDA_EXEC_WRAPPER and LARDER_NEXT_WRAPPER,
+so that a wrapper in /opt is the layer's. Nowhere else is a path replaced.
 
 `
 
@@ -34,6 +38,7 @@ type options struct {
 	limit     time.Duration // zero means the mode's own
 	mode      lambdatest.Mode
 	freeze    time.Duration
+	provided  bool
 	handler   string
 	memory    int
 	port      int // -1 leaves the extension's own default
@@ -61,6 +66,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.DurationVar(&o.timeout, "timeout", 3*time.Second, "the function's timeout")
 	flags.DurationVar(&o.limit, "init-timeout", 0, "the time that init may take; by default what Lambda gives it in that mode, 10s on demand")
 	flags.StringVar((*string)(&o.mode), "mode", string(lambdatest.OnDemand), "the `kind` of environment: on-demand, provisioned-concurrency, snap-start or lambda-managed-instances")
+	flags.BoolVar(&o.provided, "provided", false, "the command is the bootstrap of a custom runtime, such as provided.al2023, for which Lambda ignores AWS_LAMBDA_EXEC_WRAPPER")
 	flags.DurationVar(&o.freeze, "freeze", 0, "how long the processes are stopped between invokes, and from a snapshot to its restore")
 	flags.StringVar(&o.handler, "handler", "app.handler", "the function's handler, for runtimes that look at it")
 	flags.IntVar(&o.memory, "memory", 128, "the function's memory in `MB`, of which it is only told")
@@ -128,18 +134,9 @@ func (o *options) check(given map[string]bool) error {
 // readEnv puts the file's variables first, so that those of flags win.
 func (o *options) readEnv(path string, env assignments) error {
 	if path != "" {
-		lines, err := readLines(path)
+		file, err := envfile.Read(path)
 		if err != nil {
 			return fmt.Errorf("--env-file: %w", err)
-		}
-		var file assignments
-		for _, l := range lines {
-			if strings.HasPrefix(l.text, "#") {
-				continue
-			}
-			if err := file.Set(l.text); err != nil {
-				return fmt.Errorf("--env-file %s, line %d: %w", path, l.number, err)
-			}
 		}
 		o.env = file
 	}
@@ -184,9 +181,8 @@ func (a *assignments) String() string { return "" }
 
 // Set adds one. Its error does not repeat the value, which may be a secret.
 func (a *assignments) Set(s string) error {
-	name, _, found := strings.Cut(s, "=")
-	if !found || name == "" || strings.ContainsRune(s, 0) {
-		return errors.New("not of the form NAME=value")
+	if err := envfile.Check(s); err != nil {
+		return err
 	}
 	*a = append(*a, s)
 	return nil

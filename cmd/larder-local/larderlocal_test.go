@@ -245,6 +245,37 @@ func TestRunFrozen(t *testing.T) {
 	inOrder(t, stdout, "init done", "invoke 1\n", "frozen", "thawed after", "invoke 2\n", "frozen", "thawed after", "shutdown")
 }
 
+// A wrapper in /opt is the layer's, and so is the one that it hands over to.
+// Neither is used for a custom runtime.
+func TestRunWrapped(t *testing.T) {
+	t.Parallel()
+	dir, self := layer(t)
+	for name, script := range map[string]string{
+		"first":  `WHO=first exec "$LARDER_NEXT_WRAPPER" "$@"`,
+		"second": `WHO="$WHO and second" exec "$@"`,
+	} {
+		syscall.ForkLock.RLock() // a child made meanwhile would hold it open for writing
+		err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script), 0o755)
+		syscall.ForkLock.RUnlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ flag, want string }{
+		{"--provided=false", "hello from app.handler first and second"},
+		{"--provided", "hello from app.handler me"},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), []string{"run", "--layer", dir, "--log", "--invoke", "0", test.flag,
+			"--env", roleVariable + "=1", "--env", "WHO=me",
+			"--env", "AWS_LAMBDA_EXEC_WRAPPER=/opt/first", "--env", "LARDER_NEXT_WRAPPER=/opt/second",
+			"--", self, "echo"}, &stdout, &stderr)
+		if code != 0 || !strings.Contains(stdout.String(), test.want) {
+			t.Errorf("%s: exit code %d, stderr %q, want %q in stdout:\n%s", test.flag, code, &stderr, test.want, &stdout)
+		}
+	}
+}
+
 // The role's keys are others after the restore.
 func TestRunSnapStart(t *testing.T) {
 	t.Parallel()

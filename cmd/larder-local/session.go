@@ -60,8 +60,8 @@ func (s *session) openLayer() error {
 		return fmt.Errorf("--layer: %w", err)
 	}
 	if info.IsDir() {
-		s.opt = path
-		return nil
+		s.opt, err = filepath.Abs(path)
+		return err
 	}
 	if s.temporary, err = os.MkdirTemp("", "larder-local-"); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (s *session) run(ctx context.Context) error {
 
 func (s *session) config(env []string) lambdatest.Config {
 	cfg := lambdatest.Config{
-		Opt: s.opt, Runtime: s.options.command, Env: env,
+		Opt: s.opt, Runtime: s.options.command, Provided: s.options.provided, Env: env,
 		Mode: s.options.mode, Freeze: s.options.freeze,
 		Handler: s.options.handler, Memory: s.options.memory,
 		Timeout: s.options.timeout, InitTimeout: s.options.limit,
@@ -222,7 +222,20 @@ func (s *session) env() ([]string, error) {
 	if port > 0 {
 		env = append(env, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+strconv.Itoa(port))
 	}
-	return append(env, s.options.env...), nil
+	for _, nameValue := range s.options.env {
+		env = append(env, s.inLayer(nameValue))
+	}
+	return env, nil
+}
+
+// inLayer has larder-exec find the wrapper that it hands over to, where that is in
+// the layer. Lambda's own variable for a wrapper is the local Lambda's business.
+func (s *session) inLayer(nameValue string) string {
+	const variable = "LARDER_NEXT_WRAPPER="
+	if rest, ok := strings.CutPrefix(nameValue, variable+"/opt/"); ok && s.opt != "" {
+		return variable + filepath.Join(s.opt, rest)
+	}
+	return nameValue
 }
 
 // freePort returns a port that was free a moment ago.

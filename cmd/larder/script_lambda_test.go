@@ -28,8 +28,8 @@ import (
 //	init           what it reads at module load, one request a line
 //	reads          what it reads when it is invoked; after an empty line, again
 //
-// Flags of larder-local come after these and win. What the function answered is
-// in the file responses.
+// Flags of larder-local come after these and win; after -- stands what is started
+// in place of the reader. What the function answered is in the file responses.
 //
 // No value of any secret may stand in what comes out, so every story is a test of
 // that, too. With "!" init or an invoke must fail.
@@ -69,7 +69,10 @@ func (b *bench) run(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(os.WriteFile(ts.MkAbs("events"), []byte(strings.Join(all, "\n")), 0o644))
 		flags = append(flags, "--events", "events", "--invoke", strconv.Itoa(len(all)))
 	}
-	err = ts.Exec(b.local, slices.Concat(flags, args, []string{"--", "reader"})...)
+	if !slices.Contains(args, "--") {
+		args = append(slices.Clone(args), "--", "reader")
+	}
+	err = ts.Exec(b.local, append(flags, args...)...)
 	const failed = 1 // of larder-local, whose other codes say that it was misused
 	exit := (*exec.ExitError)(nil)
 	switch {

@@ -29,8 +29,8 @@ type request struct {
 	// Header replaces headers that the reader sends, and adds others. Empty: the
 	// header is not sent.
 	Header map[string]string `json:"header"`
-	// Count makes so many reads of it, with {n} in Path and Want replaced by the
-	// numbers from 1 on. Zero: one, as it is.
+	// Count makes so many reads of it, with {n} in Path, Variable and Want replaced
+	// by the numbers from 1 on. Zero: one, as it is.
 	Count int `json:"count"`
 	// After is how many milliseconds the function works before the read. Zero: none.
 	After int `json:"after"`
@@ -39,6 +39,11 @@ type request struct {
 	For int `json:"for"`
 	// Within marks an answer as late that took longer, in milliseconds. Zero: none is.
 	Within int `json:"within"`
+
+	// Variable is an environment variable that is looked at, and Args are the
+	// arguments of the process, both instead of a read: see look. Empty: a read.
+	Variable string   `json:"variable"`
+	Args     []string `json:"args"`
 
 	// Want is the value that must come, Bytes one in base64, Wants the object of
 	// all variables, and Match a regular expression for the body.
@@ -147,6 +152,7 @@ func expandRequests(requests []request) []request {
 			number := strings.NewReplacer("{n}", strconv.Itoa(n+1))
 			one := r
 			one.Path = number.Replace(r.Path)
+			one.Variable = number.Replace(r.Variable)
 			if r.Want != nil {
 				want := number.Replace(*r.Want)
 				one.Want = &want
@@ -197,6 +203,9 @@ func (r *request) repeat(client *localClient) []string {
 // path, and the headers that matter. The body follows only if it is an error's,
 // which holds no value.
 func (r *request) read(client *localClient) string {
+	if r.Variable != "" || r.Args != nil {
+		return r.look()
+	}
 	path := strings.ReplaceAll(r.Path, "{etag}", url.QueryEscape(client.etag))
 	req, err := http.NewRequest(cmp.Or(r.Method, "GET"), "http://"+localAddress()+path, nil)
 	if err != nil {

@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 // a function with its secrets, and what it and Lambda then see. Besides the
 // commands of testscript, a story has:
 //
-//	lambda [flags]        run the function from its start to its end: see bench.lambda
+//	lambda [flags] [-- COMMAND]
+//	                      run the function from its start to its end: see bench.lambda
 //	leaks [flags]         the same, and a secret must be found in what comes out
 //	record                run init, and write down what happened: see bench.record
 //	took LIMIT FROM TO    in the timeline, from one event to another at most LIMIT
@@ -44,7 +45,8 @@ func TestMain(m *testing.M) {
 //	trapped REGEXP        somebody connected to a trap, and asked for that
 //	join NAME             put an extension besides larder into the layer
 //	pack FILE             write the layer as a zip
-//	expand FILE           replace {64KiB} in a file by so much text
+//	expand FILE           replace {64KiB} in a file by so much text, and more: see expand
+//	impostor NAME FILE    set NAME to a port where somebody else answers with a file
 //
 // A story that changes something in the middle keeps its function running:
 //
@@ -81,7 +83,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lambda": b.lambda, "leaks": b.leaks, "record": b.record, "took": took,
 			"aws": aws, "occupy": b.occupy, "trap": trap, "trapped": trapped,
-			"join": join, "pack": b.pack, "expand": expand,
+			"join": join, "pack": b.pack, "expand": expand, "impostor": impostor,
 
 			"start": b.start, "invoke": invoke, "answered": answered, "freeze": freeze, "thaw": thaw, "shutdown": shutdown,
 			"change": change, "fault": fault, "renew": renew, "network": network, "heal": heal,
@@ -113,6 +115,7 @@ func newBench(t *testing.T) *bench {
 		race      bool
 	}{
 		{filepath.Join(b.layer, "extensions", "larder"), ".", raceDetector},
+		{filepath.Join(b.layer, "larder-exec"), "../larder-exec", false}, // has one goroutine
 		{b.local, "../larder-local", raceDetector},
 		{b.packer, "../../layer/pack", false}, // shares no memory, and is slow enough
 	} {

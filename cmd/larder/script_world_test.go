@@ -7,10 +7,12 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -90,12 +92,56 @@ func (b *bench) pack(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec(b.packer, ts.Getenv("LAYER"), one(ts, neg, args)))
 }
 
-// expand makes values as long as the services allow.
+// expand makes values as long as the services allow, and many of them: {8KiB} and
+// {64KiB} become so much text, and a line with {1..300} is written 300 times, with
+// the numbers in that place.
 func expand(ts *testscript.TestScript, neg bool, args []string) {
 	name := one(ts, neg, args)
-	const size = 64 << 10
-	long := strings.Repeat("0123456789abcdef", size/16)
-	ts.Check(os.WriteFile(ts.MkAbs(name), []byte(strings.ReplaceAll(ts.ReadFile(name), "{64KiB}", long)), 0o644))
+	const unit = "0123456789abcdef"
+	text := strings.NewReplacer("{8KiB}", strings.Repeat(unit, 8<<10/len(unit)), "{64KiB}", strings.Repeat(unit, 64<<10/len(unit)))
+	count := regexp.MustCompile(`\{1\.\.(\d+)\}`)
+	var b strings.Builder
+	for line := range strings.Lines(ts.ReadFile(name)) {
+		found := count.FindStringSubmatch(line)
+		if found == nil {
+			text.WriteString(&b, line)
+			continue
+		}
+		n, err := strconv.Atoi(found[1])
+		ts.Check(err)
+		for i := range n {
+			text.WriteString(&b, strings.ReplaceAll(line, found[0], strconv.Itoa(i+1)))
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(name), []byte(b.String()), 0o644))
+}
+
+// impostor sets a variable of the script to a port where every request is answered
+// with what is in a file, its lines ended as HTTP has them and the last one not at
+// all, and a hang-up.
+func impostor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: impostor NAME FILE")
+	}
+	answer := strings.ReplaceAll(strings.TrimSuffix(ts.ReadFile(args[1]), "\n"), "\n", "\r\n")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				io.WriteString(conn, answer)
+			}
+			conn.Close()
+		}
+	}()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(err)
+	ts.Setenv(args[0], port)
 }
 
 // aws serves secrets.yaml over TLS, instead of larder-local: it adds to env what

@@ -20,7 +20,8 @@ import (
 // of the memory resident at next, with their ratios. One run is a pair.
 func BenchmarkStartup(b *testing.B) {
 	folder := b.TempDir()
-	larder, bare := build(b, folder, "larder", "."), build(b, folder, "bare", "./testdata/bare")
+	larder := build(b, filepath.Join(folder, "larder"), "LEAN", "./cmd/larder")
+	bare := build(b, filepath.Join(folder, "bare"), "LEAN", "./cmd/larder/testdata/bare")
 	api := newExtensionsAPI(b)
 	var ours, theirs samples
 	for b.Loop() {
@@ -36,13 +37,12 @@ func BenchmarkStartup(b *testing.B) {
 	b.ReportMetric(median(ours.resident)/median(theirs.resident), "resident-ratio")
 }
 
-// build makes a program as the layer's are made.
-func build(b *testing.B, folder, name, pkg string) string {
+// build makes a program as the Makefile makes those of the layer, with one of its
+// variables of further flags: LEAN as the extension, TINY as larder-exec.
+func build(b *testing.B, path, flags, pkg string) string {
 	b.Helper()
-	path := filepath.Join(folder, name)
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", path, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	recipe := fmt.Sprintf("program: ; $(BUILD) $(%s) -o %q %s", flags, path, pkg)
+	if out, err := exec.Command("make", "-C", "../..", "--eval", recipe, "program").CombinedOutput(); err != nil {
 		b.Fatalf("building %s: %v\n%s", pkg, err, out)
 	}
 	return path
@@ -79,23 +79,40 @@ func newExtensionsAPI(b *testing.B) *extensionsAPI {
 // it.
 func (api *extensionsAPI) start(b *testing.B, path string) (register, residentMB float64) {
 	b.Helper()
-	cmd := exec.Command(path)
-	cmd.Env = []string{
-		"AWS_LAMBDA_RUNTIME_API=" + api.addr, "AWS_REGION=eu-west-1", "AWS_SESSION_TOKEN=token",
-		"AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=key",
-		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + freePort(b), "PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL=NONE",
-	}
 	begin := time.Now()
+	e := api.launch(b, path,
+		"AWS_REGION=eu-west-1", "AWS_SESSION_TOKEN=token", "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=key",
+		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+freePort(b))
+	resident := residentMemory(b, e.cmd.Process.Pid)
+	e.end(b)
+	return float64(e.registered.Sub(begin).Microseconds()) / 1000, resident
+}
+
+// waiting is an extension that has asked for its next event.
+type waiting struct {
+	cmd        *exec.Cmd
+	registered time.Time
+	over       chan struct{}
+}
+
+// launch starts an extension and waits until it has asked for the next event. It
+// must be ended.
+func (api *extensionsAPI) launch(b *testing.B, path string, env ...string) *waiting {
+	b.Helper()
+	cmd := exec.Command(path)
+	cmd.Env = append(env, "AWS_LAMBDA_RUNTIME_API="+api.addr, "PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL=NONE")
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	at, over := <-api.registered, <-api.next
-	resident := residentMemory(b, cmd.Process.Pid)
-	close(over)
-	if err := cmd.Wait(); err != nil {
-		b.Fatalf("%s: %v", filepath.Base(path), err)
+	return &waiting{cmd, <-api.registered, <-api.next}
+}
+
+func (e *waiting) end(b *testing.B) {
+	b.Helper()
+	close(e.over)
+	if err := e.cmd.Wait(); err != nil {
+		b.Fatalf("%s: %v", filepath.Base(e.cmd.Path), err)
 	}
-	return float64(at.Sub(begin).Microseconds()) / 1000, resident
 }
 
 func freePort(b *testing.B) string {

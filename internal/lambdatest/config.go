@@ -22,6 +22,13 @@ type Config struct {
 	// slash is looked up in the caller's PATH. Required.
 	Runtime []string
 
+	// Provided says that Runtime is the bootstrap of a custom runtime, such as
+	// provided.al2023, for which the platform ignores AWS_LAMBDA_EXEC_WRAPPER.
+	// False means a runtime of the platform's own: a wrapper is started in its
+	// place, with the command as its arguments. One in /opt is looked up in Opt.
+	// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper
+	Provided bool
+
 	// Dir is the function's code folder: the runtime's working directory and
 	// LAMBDA_TASK_ROOT. Empty means the caller's working directory.
 	Dir string

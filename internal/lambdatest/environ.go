@@ -79,10 +79,9 @@ func (s *sandbox) addPlatform(env map[string]string) {
 }
 
 // runtimeArgv returns the runtime's command, behind the wrapper if there is one.
-// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper
 func (s *sandbox) runtimeArgv() []string {
 	wrapper := s.variables()["AWS_LAMBDA_EXEC_WRAPPER"]
-	if wrapper == "" {
+	if wrapper == "" || s.cfg.Provided {
 		return s.cfg.Runtime
 	}
 	return append([]string{s.inOpt(wrapper)}, s.cfg.Runtime...)

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -119,22 +120,6 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// The wrapper gets the runtime's command as arguments; its path is in the layer.
-func TestExecWrapper(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	s.cfg.Env = append(s.cfg.Env, "AWS_LAMBDA_EXEC_WRAPPER=/opt/wrap")
-	wrapper := filepath.Join(s.cfg.Opt, "wrap")
-	if err := os.Symlink(s.cfg.Runtime[0], wrapper); err != nil {
-		t.Fatal(err)
-	}
-	_, cast := s.ready()
-	want := append([]string{wrapper}, s.cfg.Runtime...)
-	if got := cast["runtime"].Args; !slices.Equal(got, want) {
-		t.Errorf("the runtime was started as %q, want %q", got, want)
-	}
-}
-
 func TestInitFailures(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -241,6 +226,23 @@ func TestInitFailures(t *testing.T) {
 			},
 			want: lambdatest.Fault{Type: "Runtime.InvalidEntrypoint", Message: "/no/such/runtime: no such file or directory",
 				Source: "runtime"},
+		},
+		{
+			name:  "no such wrapper",
+			setup: func(t *testing.T, s *stage) { s.wrap("/no/such/wrapper") },
+			play: func(s *stage) {
+				s.actor("a").do("POST", "/2020-01-01/extension/register", "{}", "Lambda-Extension-Name", "a")
+			},
+			want: lambdatest.Fault{Type: "Runtime.InvalidEntrypoint", Message: "/no/such/wrapper: no such file or directory",
+				Source: "runtime"},
+		},
+		{
+			name:  "wrapper exits",
+			setup: func(t *testing.T, s *stage) { s.wrap("/bin/false") },
+			play: func(s *stage) {
+				s.actor("a").do("POST", "/2020-01-01/extension/register", "{}", "Lambda-Extension-Name", "a")
+			},
+			want: lambdatest.Fault{Type: "Runtime.ExitError", Message: "Runtime exited with error: exit status 1", Source: "runtime"},
 		},
 	}
 	for _, test := range tests {
@@ -672,8 +674,12 @@ func TestBadConfig(t *testing.T) {
 	}
 }
 
+// writeFile writes a file that may be started: no child is made meanwhile, which
+// would hold it open for writing until it is another program.
 func writeFile(t *testing.T, path, content string, mode os.FileMode) {
 	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(path, []byte(content), mode); err != nil {
 		t.Fatal(err)
 	}

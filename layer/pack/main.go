@@ -28,6 +28,6 @@ func run(folder, file string) error {
 	if err := layer.Pack(&zip, os.DirFS(folder)); err != nil {
 		return fmt.Errorf("%s: %w", folder, err)
 	}
-	fmt.Printf("%s: %d bytes (%.2f MB)\n", file, zip.Len(), float64(zip.Len())/1e6)
+	fmt.Printf("%s: %d bytes (%.2f MiB)\n", file, zip.Len(), float64(zip.Len())/(1<<20))
 	return os.WriteFile(file, zip.Bytes(), 0o644)
 }

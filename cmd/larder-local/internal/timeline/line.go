@@ -40,6 +40,7 @@ type known struct {
 	Fetched  int     `json:"fetched"`
 	Calls    int     `json:"calls"`
 	Millis   float64 `json:"ms"`
+	Path     string  `json:"path"`
 	Ref      string  `json:"ref"`
 	Result   string  `json:"result"`
 }

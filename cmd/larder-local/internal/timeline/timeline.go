@@ -205,6 +205,8 @@ func (b *builder) line(l Line) {
 	case r.msg == "refresh done":
 		b.add(r.time, l.Source, fmt.Sprintf("refresh done: %d of %d due fetched with %s, %.1f ms",
 			r.known.Fetched, r.known.Due, count(r.known.Calls, "AWS call"), r.known.Millis))
+	case r.msg == "read" && r.known.Path == "/env": // larder-exec, as a rule
+		b.add(r.time, l.Source, fmt.Sprintf("all variables given out after %.1f ms", r.known.Millis))
 	}
 	if ok && r.msg == "read" && r.known.Ref != "" {
 		b.read(r)

@@ -83,6 +83,7 @@ func TestWholeRun(t *testing.T) {
 			logged(3, "DEBUG", "listening", `,"addr":"127.0.0.1:2773"`),
 			logged(4.1, "DEBUG", "registered", ``),
 			read(12, "secretsmanager://x", "wait"),
+			logged(12.1, "DEBUG", "read", `,"path":"/env","ref":"","result":"wait","status":200,"ms":7.04`),
 			logged(12.5, "INFO", "prefetch done", `,"declared":5,"fetched":4,"calls":1,"ms":7.31`),
 			read(62, "ssm:///p/*", "hit"),
 			read(62.1, "secretsmanager://x#f", "hit"),
@@ -107,6 +108,7 @@ func TestWholeRun(t *testing.T) {
       4.0  larder   register
       5.0  runtime  start python bootstrap
       6.0  aws      BatchGetSecretValue x, y
+     12.1  larder   all variables given out after 7.0 ms
      12.5  larder   prefetch done: 4 of 5 fetched with 1 AWS call, 7.3 ms
      13.0  larder   next
      60.0  runtime  next
