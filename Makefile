@@ -24,8 +24,9 @@ machine := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 EXAMPLE   ?= $(shell python3 -c '' 2>/dev/null && echo python || { node -e fetch 2>/dev/null && echo node || echo go; })
 bootstrap := $(if $(filter go,$(EXAMPLE)),dist,examples/$(EXAMPLE))/bootstrap
 
-# The process of the second example.
-rotation := $(if $(filter go,$(EXAMPLE)),dist/rotation,$(bootstrap) rotation)
+# The processes of the other examples.
+environment := $(if $(filter go,$(EXAMPLE)),dist/environment,$(bootstrap) environment)
+rotation    := $(if $(filter go,$(EXAMPLE)),dist/rotation,$(bootstrap) rotation)
 
 .PHONY: help
 help: ## list the targets
@@ -34,6 +35,10 @@ help: ## list the targets
 .PHONY: run
 run: dist/larder-$(machine).zip dist/larder-local $(bootstrap) ## the layer and an example function on this machine [EXAMPLE=python|node|go]
 	dist/larder-local run --layer $< --secrets examples/secrets.yaml --env-file examples/function.env -- $(bootstrap)
+
+.PHONY: run-environment
+run-environment: dist/larder-$(machine).zip dist/larder-local $(firstword $(environment)) ## the same by plain environment variables [EXAMPLE=python|node|go]
+	dist/larder-local run --layer $< --secrets examples/secrets.yaml --env-file examples/environment/function.env -- $(environment)
 
 .PHONY: run-rotation
 run-rotation: dist/larder-$(machine).zip dist/larder-local $(firstword $(rotation)) ## a password rotates under an example function [EXAMPLE=python|node|go]
@@ -46,7 +51,7 @@ test: ## unit and script tests, with the race detector where there is a C compil
 	else echo "no C compiler: testing without the race detector"; set -x; go test ./...; fi
 
 .PHONY: test-integration
-test-integration: layer ## the layer, template.yaml and publishing against moto, a third party's AWS
+test-integration: layer ## the layer, template.yaml, publishing and larder check against moto, a third party's AWS, and the examples under AWS's runtime clients
 	integration/run.sh
 
 .PHONY: layer
@@ -124,5 +129,5 @@ dist/larder-local: FORCE
 dist/bootstrap: FORCE
 	@cd examples/go && $(BUILD) -tags lambda.norpc -o "$(CURDIR)/$@" .
 
-dist/rotation: FORCE
-	@cd examples/go && $(BUILD) -tags lambda.norpc -o "$(CURDIR)/$@" ./rotation
+dist/environment dist/rotation: dist/%: FORCE
+	@cd examples/go && $(BUILD) -tags lambda.norpc -o "$(CURDIR)/$@" ./$*

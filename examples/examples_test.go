@@ -38,6 +38,8 @@ type language struct {
 	command func(t *testing.T, module ...string) []string
 	// initErrorReported is true for a client that posts to /init/error; Lambda's Go client leaves it at the exit code.
 	initErrorReported bool
+	// provided is true for a program that is its own runtime, for which Lambda knows no wrapper.
+	provided bool
 }
 
 func languages() []language {
@@ -51,9 +53,9 @@ func languages() []language {
 		}
 	}
 	return []language{
-		{"python", []string{"python3", "-c", ""}, script("python/bootstrap"), true},
-		{"node", []string{"node", "-e", "fetch"}, script("node/bootstrap"), true},
-		{"go", []string{"go", "version"}, buildGo, false},
+		{"python", []string{"python3", "-c", ""}, script("python/bootstrap"), true, false},
+		{"node", []string{"node", "-e", "fetch"}, script("node/bootstrap"), true, false},
+		{"go", []string{"go", "version"}, buildGo, false, true},
 	}
 }
 

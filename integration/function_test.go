@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -30,7 +31,15 @@ import (
 // token is the function's session token in tests that need no real one.
 const token = "session-token"
 
-// function is the example function with the layer of this machine, in a local Lambda.
+// example is one of the example functions.
+type example struct {
+	runtime   []string // the process that speaks the Runtime API
+	dir       string   // its code
+	handler   string
+	variables string // the file with its variables
+}
+
+// function is an example function with the layer of this machine, in a local Lambda.
 type function struct {
 	*lambdatest.Lambda
 	address string // Larder's
@@ -40,20 +49,30 @@ type function struct {
 	output bytes.Buffer // all that the processes printed
 }
 
-// startFunction starts the function with moto for AWS. The error is that of its init.
+// startFunction starts the example in Python with moto for AWS. The error is that of its init.
 func startFunction(t *testing.T, moto *aws, env ...string) (*function, error) {
+	t.Helper()
+	python := example{runtime: []string{"../examples/python/bootstrap"}, variables: "../examples/function.env"}
+	return startExample(t, python, moto, env...)
+}
+
+// startExample starts an example with its AWS. The error is that of its init.
+func startExample(t *testing.T, e example, cloud *aws, env ...string) (*function, error) {
 	t.Helper()
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
-	variables, err := os.ReadFile("../examples/function.env")
+	variables, err := os.ReadFile(e.variables)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &function{address: address}
 	cfg := lambdatest.Config{
 		Opt:     unpackLayer(t),
-		Runtime: []string{"../examples/python/bootstrap"},
-		Env:     slices.Concat(moto.env, strings.Fields(string(variables)), []string{"AWS_REGION=eu-west-1", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + port}, env),
+		Runtime: e.runtime,
+		Dir:     e.dir,
+		Handler: e.handler,
+		Timeout: 20 * time.Second, // the machine may be busy
+		Env:     slices.Concat(cloud.env, strings.Fields(string(variables)), []string{"AWS_REGION=eu-west-1", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + port}, env),
 		Output: func(source string, line []byte) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -108,16 +127,18 @@ func (f *function) finish(t *testing.T, values awstest.Config) {
 	if f.output.Len() == 0 {
 		t.Error("nothing was printed, so the search for values in it proves nothing")
 	}
+	hidden := map[string]string{"the field password": password(t, values)}
 	for name, secret := range values.Secrets {
-		if form, found := canary.Find(f.output.Bytes(), append([]byte(secret.String), secret.Binary...)); found {
-			t.Errorf("the output holds the value of %s: %s", name, form)
-		}
+		hidden[name] = secret.String + string(secret.Binary)
 	}
 	for name, parameter := range values.Parameters {
-		if len(parameter.Value) < canary.MinLength {
+		hidden[name] = parameter.Value
+	}
+	for name, value := range hidden {
+		if len(value) < canary.MinLength {
 			continue // a flag
 		}
-		if form, found := canary.Find(f.output.Bytes(), []byte(parameter.Value)); found {
+		if form, found := canary.Find(f.output.Bytes(), []byte(value)); found {
 			t.Errorf("the output holds the value of %s: %s", name, form)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func TestLayer(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, f.printed())
 	}
-	checkAnswer(t, f, values)
+	checkAnswer(t, f, wholeAnswer(t, values))
 	checkReads(t, f, values)
 	f.finish(t, values)
 }
@@ -86,19 +87,14 @@ func TestVerifiedSignatures(t *testing.T) {
 	all := assumeRole(t, moto, "all", "secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue",
 		"ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath")
 	secretsOnly := assumeRole(t, moto, "secrets-only", "secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue")
-	// From here on nothing goes unchecked.
-	answer, err := http.Post(moto.url+"/moto-api/reset-auth", "text/plain", strings.NewReader("0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer.Body.Close()
+	moto.enforce(t, true)
 
 	moto.signAs(all.AccessKeyID, all.SecretAccessKey, all.SessionToken)
 	f, err := startFunction(t, moto)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, f.printed())
 	}
-	checkAnswer(t, f, values)
+	checkAnswer(t, f, wholeAnswer(t, values))
 	checkReads(t, f, values)
 	f.finish(t, values)
 
@@ -129,33 +125,43 @@ func TestVerifiedSignatures(t *testing.T) {
 	}
 }
 
-// checkAnswer invokes the function, which answers with the lengths and names of what it has read.
-func checkAnswer(t *testing.T, f *function, values awstest.Config) {
+// answer is what the example functions answer: lengths in bytes, and names.
+type answer struct {
+	SessionKey, Password, APIKey, Cert int
+	Flags                              []string
+}
+
+// wholeAnswer returns what a function answers that has read all values.
+func wholeAnswer(t *testing.T, values awstest.Config) answer {
+	t.Helper()
+	want := answer{
+		SessionKey: len(values.Secrets["demo/session-key"].String),
+		Password:   len(password(t, values)),
+		APIKey:     len(values.Parameters["/demo/api-key"].Value),
+		Cert:       len(values.Secrets["demo/cert"].Binary),
+	}
+	for name := range values.Parameters {
+		if flag, ok := strings.CutPrefix(name, "/demo/flags/"); ok {
+			want.Flags = append(want.Flags, flag)
+		}
+	}
+	slices.Sort(want.Flags)
+	return want
+}
+
+// checkAnswer invokes the function and compares its answer.
+func checkAnswer(t *testing.T, f *function, want answer) {
 	t.Helper()
 	response, err := f.Invoke(t.Context(), []byte("{}"))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, f.printed())
 	}
-	var got struct {
-		SessionKey, Password, APIKey, Cert int
-		Flags                              []string
-	}
+	var got answer
 	if err := json.Unmarshal(response.Payload, &got); err != nil {
 		t.Fatal(err)
 	}
-	for _, length := range []struct {
-		name      string
-		got, want int
-	}{
-		{"sessionKey", got.SessionKey, len(values.Secrets["demo/session-key"].String)},
-		{"password", got.Password, len(password(t, values))},
-		{"apiKey", got.APIKey, len(values.Parameters["/demo/api-key"].Value)},
-		{"cert", got.Cert, len(values.Secrets["demo/cert"].Binary)},
-		{"flags", len(got.Flags), len(values.Parameters) - 1},
-	} {
-		if length.got != length.want || length.want <= 0 {
-			t.Errorf("the function read %s of length %d, want %d", length.name, length.got, length.want)
-		}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the function's answer = %+v, want %+v", got, want)
 	}
 }
 
@@ -231,19 +237,25 @@ type credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 // assumeRole makes a role that may do actions, and returns its credentials.
 func assumeRole(t *testing.T, moto *aws, name string, actions ...string) credentials {
 	t.Helper()
-	policy, err := json.Marshal(map[string]any{
-		"Version":   "2012-10-17",
-		"Statement": []any{map[string]any{"Effect": "Allow", "Action": actions, "Resource": "*"}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	moto.cli(t, "iam", "create-role", "--role-name", name, "--assume-role-policy-document", "{}")
-	moto.cli(t, "iam", "put-role-policy", "--role-name", name, "--policy-name", "inline", "--policy-document", string(policy))
+	putPolicy(t, moto, name, actions...)
 	answer := moto.cli(t, "sts", "assume-role", "--role-arn", "arn:aws:iam::123456789012:role/"+name, "--role-session-name", "function")
 	var assumed struct{ Credentials credentials }
 	if err := json.Unmarshal([]byte(answer), &assumed); err != nil {
 		t.Fatal(err)
 	}
 	return assumed.Credentials
+}
+
+// putPolicy makes actions all that a role may do, and GetCallerIdentity, which everybody may.
+func putPolicy(t *testing.T, moto *aws, role string, actions ...string) {
+	t.Helper()
+	policy, err := json.Marshal(map[string]any{
+		"Version":   "2012-10-17",
+		"Statement": []any{map[string]any{"Effect": "Allow", "Action": append(actions, "sts:GetCallerIdentity"), "Resource": "*"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	moto.cli(t, "iam", "put-role-policy", "--role-name", role, "--policy-name", "inline", "--policy-document", string(policy))
 }

@@ -1,13 +1,15 @@
 //go:build integration
 
 // Package integration_test runs what Larder ships against moto, a stand-in for
-// AWS that others wrote: it does not share our own stand-in's mistakes. Run it
-// by make test-integration, which builds the layers and installs moto.
+// AWS that others wrote: it does not share our own stand-in's mistakes. It runs
+// the examples under AWS's own runtime clients, too. Run it by make
+// test-integration, which builds the layers and installs all that.
 package integration_test
 
 import (
 	"bufio"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -80,6 +82,21 @@ func (a *aws) signAs(accessKeyID, secretAccessKey, sessionToken string) {
 		"AWS_CONFIG_FILE=" + os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 	}
+}
+
+// enforce has moto check the signature and the action of every call to come, or of none. It must have been started
+// with INITIAL_NO_AUTH_ACTION_COUNT.
+func (a *aws) enforce(t *testing.T, checked bool) {
+	t.Helper()
+	unchecked := "1000000" // calls
+	if checked {
+		unchecked = "0"
+	}
+	answer, err := http.Post(a.url+"/moto-api/reset-auth", "text/plain", strings.NewReader(unchecked))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
 }
 
 // cli runs the AWS CLI and returns what it prints.
