@@ -25,7 +25,7 @@ make_node() {
 }
 
 maven() {
-	mvn --quiet --batch-mode --file dist/java/pom.xml "$@"
+	mvn --quiet --batch-mode -Dstyle.color=never --file dist/java/pom.xml "$@"
 }
 
 make_java() {
