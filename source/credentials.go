@@ -18,6 +18,8 @@ const (
 	// renewPause keeps an endpoint that fails, or gives what is about to end, from
 	// being asked before every attempt.
 	renewPause = 10 * time.Second
+	// aheadLimit bounds a load before the end of the credentials that there are.
+	aheadLimit = time.Second
 )
 
 // signer has the credentials that sign the requests: keys that stay, or what was
@@ -75,25 +77,51 @@ func (s *signer) Retrieve(context.Context) (aws.Credentials, error) {
 
 // ready makes sure that there are credentials, and loads them where they are due.
 func (s *signer) ready(ctx context.Context) *secret.Error {
+	seen := s.generation() // before it is looked whether they are fresh: a load that ends meanwhile is shared
+	fresh, usable := s.state()
 	switch {
-	case s.fresh():
+	case fresh:
 		return nil
 	case s.load == nil:
 		return &secret.Error{Class: secret.Credentials, Message: "no credentials: neither AWS_ACCESS_KEY_ID and " +
 			"AWS_SECRET_ACCESS_KEY nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set"}
+	case usable:
+		s.renewAhead(ctx)
+		return nil
 	}
 	if failure := s.remembered(); failure != nil {
 		return failure
 	}
-	return s.renew(ctx)
+	return s.renew(ctx, seen)
 }
 
-// fresh reports whether there are credentials that need not be renewed.
-func (s *signer) fresh() bool {
+// state reports whether there are credentials that need not be renewed, and
+// whether there are some that can still be used.
+func (s *signer) state() (fresh, usable bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.clock()
+	usable = s.usableLocked(now)
+	return usable && (!s.current().CanExpire || now.Before(s.renewAt)), usable
+}
+
+func (s *signer) usableLocked(now time.Time) bool {
 	current := s.current()
-	return current.HasKeys() && !s.refused && (!current.CanExpire || s.clock().Before(s.renewAt))
+	return current.HasKeys() && !s.refused && (!current.CanExpire || now.Before(current.Expires))
+}
+
+// renewAhead loads credentials before the end of those that there are. As these
+// do meanwhile, only one caller tries, and not for long.
+func (s *signer) renewAhead(ctx context.Context) {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	default:
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, aheadLimit)
+	defer cancel()
+	_ = s.keep(s.load(ctx))
 }
 
 // remembered returns the failure of the last load, as long as it counts.
@@ -106,9 +134,9 @@ func (s *signer) remembered() *secret.Error {
 	return s.failure
 }
 
-// renew loads credentials. Who comes while that is being done shares the outcome.
-func (s *signer) renew(ctx context.Context) *secret.Error {
-	seen := s.generation()
+// renew loads credentials, unless that has been done since the generation that the
+// caller has seen: then it shares the outcome.
+func (s *signer) renew(ctx context.Context, seen int) *secret.Error {
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
@@ -138,7 +166,7 @@ func (s *signer) keep(got aws.Credentials, failure *secret.Error) *secret.Error 
 	s.loads++
 	s.renewAt = now.Add(renewPause)
 	if failure != nil {
-		if old := s.current(); old.HasKeys() && !s.refused && (!old.CanExpire || now.Before(old.Expires)) {
+		if s.usableLocked(now) {
 			failure = nil
 		}
 		s.failure, s.failed = failure, s.clock.now()

@@ -220,26 +220,46 @@ func TestRoleRenewed(t *testing.T) {
 	})
 }
 
-// TestRoleOutlivesTrouble: while STS fails, a session does until its end.
+// TestRoleOutlivesTrouble: while STS fails, a session does until its end, and STS
+// that hangs does not cost every call a second meanwhile.
 func TestRoleOutlivesTrouble(t *testing.T) {
-	play(t, roles(), inFunction, func(t *testing.T, st *stand) {
-		k := withRole(t, secretKey(t, "a"), reader)
-		fetch(t, t.Context(), st.source, k)
-		st.AddFault(awstest.Fault{Action: assumeRole, Code: "InternalFailure", Status: 500})
-		for _, tt := range []struct {
-			name string
-			wait time.Duration
-			want string
-		}{
-			{"shortly before the end", lifetime - time.Minute, "v"},
-			{"after the end", 2 * time.Minute, "!Unavailable"},
-		} {
-			time.Sleep(tt.wait)
-			if got := outcome(fetch(t, t.Context(), st.source, k)[k]); got != tt.want {
-				t.Errorf("%s: Fetch = %q, want %q", tt.name, got, tt.want)
-			}
-		}
-	})
+	for _, trouble := range []struct {
+		name  string
+		fault awstest.Fault
+		takes time.Duration
+		then  string
+	}{
+		{"fails", awstest.Fault{Action: assumeRole, Code: "AccessDenied", Status: 403}, 0, "!AccessDenied"},
+		{"hangs", awstest.Fault{Action: assumeRole, Hang: true}, time.Second, "!Timeout"},
+	} {
+		t.Run(trouble.name, func(t *testing.T) {
+			play(t, roles(), inFunction, func(t *testing.T, st *stand) {
+				k := withRole(t, secretKey(t, "a"), reader)
+				fetch(t, t.Context(), st.source, k)
+				st.AddFault(trouble.fault)
+				for _, tt := range []struct {
+					name  string
+					wait  time.Duration
+					want  string
+					takes time.Duration
+				}{
+					{"shortly before the end", lifetime - time.Minute, "v", trouble.takes},
+					{"at once", 0, "v", 0},
+					{"after a pause", 15 * time.Second, "v", trouble.takes},
+					{"after the end", 2 * time.Minute, trouble.then, 5 * trouble.takes},
+				} {
+					time.Sleep(tt.wait)
+					start := time.Now()
+					if got := outcome(fetch(t, t.Context(), st.source, k)[k]); got != tt.want {
+						t.Errorf("%s: Fetch = %q, want %q", tt.name, got, tt.want)
+					}
+					if took := time.Since(start); took != tt.takes {
+						t.Errorf("%s: Fetch took %v, want %v", tt.name, took, tt.takes)
+					}
+				}
+			})
+		})
+	}
 }
 
 // TestRoleEphemeral: before a snapshot a role is assumed for each Fetch, and

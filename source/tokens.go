@@ -97,6 +97,6 @@ func (s *Source) Recognizes(ctx context.Context, token string) bool {
 func (s *Source) reload(ctx context.Context) {
 	if c, done, failure := s.open(); failure == nil {
 		defer done()
-		_ = c.signer.renew(context.WithoutCancel(ctx))
+		_ = c.signer.renew(context.WithoutCancel(ctx), c.signer.generation())
 	}
 }
