@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"larder/secret"
 )
 
 // Encryption is what is known of the KMS keys that encrypt something. The zero
@@ -41,7 +43,7 @@ func (g *grants) decrypt(at place, service string, e Encryption) {
 		}
 	}
 	if len(resources) > 0 {
-		g.allow(decrypt, resources...)
+		g.allow(secret.Decrypt, resources...)
 		g.via[service+"."+at.region+"."+at.urlSuffix()] = true
 	}
 }

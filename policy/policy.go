@@ -94,16 +94,6 @@ func newGrants() *grants {
 	return &grants{resources: make(map[string]map[string]bool), via: make(map[string]bool)}
 }
 
-// The actions that the extension needs, one for each kind of call.
-const (
-	getSecret     = "secretsmanager:GetSecretValue"
-	getSecrets    = "secretsmanager:BatchGetSecretValue"
-	getParameter  = "ssm:GetParameter"
-	getParameters = "ssm:GetParameters"
-	getTree       = "ssm:GetParametersByPath"
-	decrypt       = "kms:Decrypt"
-)
-
 func (g *grants) allow(action string, resources ...string) {
 	if g.resources[action] == nil {
 		g.resources[action] = make(map[string]bool)
@@ -117,21 +107,21 @@ func (g *grants) allow(action string, resources ...string) {
 func (g *grants) add(at place, r Read) {
 	switch {
 	case r.Key.Service == secret.SecretsManager:
-		g.allow(getSecret, at.secrets(r.Key, r.Optional)...)
+		g.allow(secret.GetSecretValue, at.secrets(r.Key, r.Optional)...)
 		if r.Batched {
-			g.allow(getSecrets, "*") // it knows no resources, and returns only what GetSecretValue may
+			g.allow(secret.BatchGetSecretValue, "*") // it knows no resources, and returns only what GetSecretValue may
 		}
 		g.decrypt(at, "secretsmanager", r.Encryption)
 		return
 	case r.Key.IsTree():
-		g.allow(getTree, at.tree(r.Key)...)
+		g.allow(secret.GetParametersByPath, at.tree(r.Key)...)
 	default:
-		g.allow(getParameter, at.parameter(r.Key))
+		g.allow(secret.GetParameter, at.parameter(r.Key))
 		if r.Batched {
-			g.allow(getParameters, at.parameter(r.Key))
+			g.allow(secret.GetParameters, at.parameter(r.Key))
 		}
-		if name, ok := referredSecret(r.Key); ok {
-			g.allow(getSecret, at.named(name, r.Optional)...)
+		if name, ok := r.Key.ReferredSecret(); ok {
+			g.allow(secret.GetSecretValue, at.named(name, r.Optional)...)
 			g.decrypt(at, "secretsmanager", r.Encryption)
 			return
 		}
@@ -146,13 +136,13 @@ func (g *grants) add(at place, r Read) {
 func (g *grants) document() Document {
 	d := Document{Version: version, Statement: []Statement{}}
 	for _, s := range []Statement{
-		{Sid: "ReadSecrets", Action: []string{getSecret}},
-		{Sid: "ReadSecretsInBatches", Action: []string{getSecrets}},
-		{Sid: "ReadParameters", Action: []string{getParameter}},
-		{Sid: "ReadParametersInBatches", Action: []string{getParameters}},
-		{Sid: "ReadTrees", Action: []string{getTree}},
+		{Sid: "ReadSecrets", Action: []string{secret.GetSecretValue}},
+		{Sid: "ReadSecretsInBatches", Action: []string{secret.BatchGetSecretValue}},
+		{Sid: "ReadParameters", Action: []string{secret.GetParameter}},
+		{Sid: "ReadParametersInBatches", Action: []string{secret.GetParameters}},
+		{Sid: "ReadTrees", Action: []string{secret.GetParametersByPath}},
 		{Sid: "AssumeRoles", Action: []string{secret.AssumeRole}},
-		{Sid: KeyStatement, Action: []string{decrypt}, Condition: g.onlyVia()},
+		{Sid: KeyStatement, Action: []string{secret.Decrypt}, Condition: g.onlyVia()},
 	} {
 		s.Effect = "Allow"
 		s.Resource = slices.Sorted(maps.Keys(g.resources[s.Action[0]]))

@@ -96,15 +96,3 @@ func (p place) tree(k secret.Key) []string {
 //
 // Source: docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html
 func isPublic(k secret.Key) bool { return strings.HasPrefix(k.ID, "/aws/service/") }
-
-// referredSecret returns the name of the secret that the key reads through
-// Parameter Store, which takes both services' permissions.
-//
-// Source: docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html
-func referredSecret(k secret.Key) (name string, ok bool) {
-	id := k.ID
-	if k.IsARN() {
-		_, id, _ = strings.Cut(id, ":parameter")
-	}
-	return strings.CutPrefix(id, "/aws/reference/secretsmanager/")
-}

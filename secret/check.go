@@ -43,7 +43,7 @@ func checkSecretName(name string, longest int) error {
 }
 
 // secretReference is the path under which Parameter Store reads secrets; what
-// follows it is a secret's name.
+// follows it is a secret's name. See Key.ReferredSecret.
 const secretReference = "/aws/reference/secretsmanager/"
 
 // errEmptyPart is what parameters and trees are refused for alike.

@@ -99,7 +99,8 @@ func SecretKey(region, id, version, stage string) (Key, error) {
 // ParameterKey returns the key of one parameter that is named by its name or
 // ARN. Parameter Store's own selector (":3", ":label") may stand at the end of
 // the name, but then version and label must be empty. A path with a wildcard is
-// not a parameter: see [TreeKey].
+// not a parameter: see [TreeKey]. A secret that is read through Parameter Store is
+// named by its path, not by an ARN.
 func ParameterKey(region, name, version, label string, decrypt bool) (Key, error) {
 	id, sel, selected := cutSelector(name)
 	if selected {
@@ -123,6 +124,9 @@ func ParameterKey(region, name, version, label string, decrypt bool) (Key, error
 		path, ok := strings.CutPrefix(a.resource, "parameter/")
 		if !ok {
 			return Key{}, fmt.Errorf("the ARN of a parameter goes on with :parameter/NAME after the account")
+		}
+		if strings.HasPrefix("/"+path, secretReference) {
+			return Key{}, fmt.Errorf("a secret has no ARN in Parameter Store: write secretsmanager://NAME, or the secret's own ARN in place of NAME")
 		}
 		if err := checkParameterName("/" + path); err != nil {
 			return Key{}, err
@@ -198,13 +202,26 @@ func (k Key) IsTree() bool {
 	return k.Service == ParameterStore && path != ""
 }
 
+// ReferredSecret returns the name of the secret that the key reads through
+// Parameter Store, which takes the permissions of both services; ok is false for
+// every other key.
+//
+// Source: docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html
+func (k Key) ReferredSecret() (name string, ok bool) {
+	if name, ok = strings.CutPrefix(k.ID, secretReference); ok && k.Service == ParameterStore {
+		return name, true
+	}
+	return "", false
+}
+
 // Covers reports whether the tree k reads what member names: the current version
 // of a parameter beneath the tree's path, in the same Region and with the same
 // role. Trees are decrypted, so of a SecureString they hold the plain text only. A
 // secret that is read through Parameter Store is in no tree.
 func (k Key) Covers(member Key) bool {
+	_, referred := member.ReferredSecret()
 	if !k.IsTree() || member.IsTree() || member.Service != k.Service || member.Region != k.Region ||
-		member.Role != k.Role || member.Version != "" || member.Stage != "" || strings.HasPrefix(member.ID, secretReference) {
+		member.Role != k.Role || member.Version != "" || member.Stage != "" || referred {
 		return false
 	}
 	path, recursive := CutTree(k.ID)

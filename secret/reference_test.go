@@ -194,3 +194,23 @@ func TestReferenceKeyNeedsRegion(t *testing.T) {
 		}
 	}
 }
+
+func TestReferredSecret(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		text, name string // empty: none
+	}{
+		{"ssm:///aws/reference/secretsmanager/prod/db", "prod/db"},
+		{"ssm:///aws/reference/secretsmanager/db:0a1b-2c", "db"},
+		{"ssm:///aws/reference/secretsmanager", ""},
+		{"ssm:///p/aws/reference/secretsmanager/db", ""},
+		{"ssm://" + paramARN, ""},
+		{"ssm:///aws/**", ""},
+		{"secretsmanager:///aws/reference/secretsmanager/db", ""}, // a secret may have that name
+	}
+	for _, test := range tests {
+		if name, ok := mustKey(t, test.text).ReferredSecret(); name != test.name || ok != (test.name != "") {
+			t.Errorf("the key of %q refers to %q, %v, want %q", test.text, name, ok, test.name)
+		}
+	}
+}

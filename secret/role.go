@@ -5,10 +5,6 @@ import (
 	"strings"
 )
 
-// AssumeRole is the IAM action that the function's own role needs where a key is
-// read with another one. The role has to trust the function's role, too.
-const AssumeRole = "sts:AssumeRole"
-
 // Limits of IAM for a role, in characters: the path counts with both its slashes.
 //
 // Source: docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html

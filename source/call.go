@@ -184,7 +184,7 @@ func retryable(err error, class secret.Class, action string) bool {
 	}
 	switch class {
 	case secret.Throttled:
-		return action != actionSecrets // single calls have another quota: see isolates
+		return action != secret.BatchGetSecretValue // single calls have another quota: see isolates
 	case secret.Unavailable, secret.Timeout, secret.BadAnswer:
 		return true
 	}

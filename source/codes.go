@@ -44,7 +44,7 @@ func classOf(code string, status int, action string) secret.Class {
 	case "InvalidRequestException":
 		// Of a read, this says that the secret is scheduled for deletion:
 		// docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
-		if action == actionSecret {
+		if action == secret.GetSecretValue {
 			return secret.NotFound
 		}
 	case "AccessDeniedException", "AccessDenied", "DecryptionFailure", "InvalidKeyId":
@@ -82,7 +82,7 @@ func missingAction(code, message, action string) string {
 	switch {
 	case code == "DecryptionFailure", code == "InvalidKeyId", strings.HasPrefix(code, "KMS"),
 		strings.Contains(message, "KMS"), strings.Contains(message, "ciphertext"):
-		return actionDecrypt
+		return secret.Decrypt
 	}
 	return action
 }

@@ -67,8 +67,7 @@ type Config struct {
 	// SecretsManagerTimeout and ParameterStoreTimeout bound one call with all its
 	// attempts, and a tree with all its pages; to assume a role is part of the first
 	// call that needs it. The wait for one of MaxConnections comes before that, within
-	// the same bound. Zero, and anything longer than 5 s:
-	// 5 s.
+	// the same bound. Zero, and anything longer than 5 s: 5 s.
 	SecretsManagerTimeout, ParameterStoreTimeout time.Duration
 
 	// Log gets a line when a permission is missing that saves calls. Nil: nothing
@@ -99,13 +98,3 @@ type Call struct {
 	// Duration is from sending the request until the answer was read.
 	Duration time.Duration
 }
-
-// The IAM actions that stand behind the calls. A call is named after its action.
-const (
-	actionSecret     = "secretsmanager:GetSecretValue"
-	actionSecrets    = "secretsmanager:BatchGetSecretValue"
-	actionParameter  = "ssm:GetParameter"
-	actionParameters = "ssm:GetParameters"
-	actionTree       = "ssm:GetParametersByPath"
-	actionDecrypt    = "kms:Decrypt"
-)

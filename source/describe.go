@@ -13,12 +13,6 @@ import (
 	"larder/secret"
 )
 
-// The actions that describe without reading. The extension needs neither.
-const (
-	actionDescribeSecret     = "secretsmanager:DescribeSecret"
-	actionDescribeParameters = "ssm:DescribeParameters"
-)
-
 // Description is what AWS says about the KMS keys that encrypt one thing.
 type Description struct {
 	// Key is what was asked about.
@@ -64,7 +58,7 @@ func (s *Source) Describe(ctx context.Context, keys []secret.Key) []Description 
 }
 
 func describe(ctx context.Context, c *clients, k secret.Key) ([]string, *secret.Error) {
-	if name, ok := strings.CutPrefix(k.ID, "/aws/reference/secretsmanager/"); ok {
+	if name, ok := k.ReferredSecret(); ok {
 		k.Service, k.ID = secret.SecretsManager, name
 	}
 	b, failure := c.backend(placeOf(k))
@@ -77,7 +71,7 @@ func describe(ctx context.Context, c *clients, k secret.Key) ([]string, *secret.
 // kmsKeys implements describer.
 func (m *secretsManager) kmsKeys(ctx context.Context, k secret.Key) ([]string, *secret.Error) {
 	in := &secretsapi.DescribeSecretInput{SecretId: &k.ID}
-	out, failure := ask(ctx, &m.caller, actionDescribeSecret, func(ctx context.Context) (*secretsapi.DescribeSecretOutput, error) {
+	out, failure := ask(ctx, &m.caller, secret.DescribeSecret, func(ctx context.Context) (*secretsapi.DescribeSecretOutput, error) {
 		out, err := m.api.DescribeSecret(ctx, in)
 		if err == nil && aws.ToString(out.ARN) == "" {
 			err = errIncomplete
@@ -99,7 +93,7 @@ func (p *parameterStore) kmsKeys(ctx context.Context, k secret.Key) ([]string, *
 	in := &ssm.DescribeParametersInput{ParameterFilters: []types.ParameterStringFilter{filter(k)}, MaxResults: aws.Int32(maxDescribed)}
 	var keys []string
 	for found := 0; ; {
-		out, failure := ask(ctx, &p.caller, actionDescribeParameters, func(ctx context.Context) (*ssm.DescribeParametersOutput, error) {
+		out, failure := ask(ctx, &p.caller, secret.DescribeParameters, func(ctx context.Context) (*ssm.DescribeParametersOutput, error) {
 			return p.api.DescribeParameters(ctx, in)
 		})
 		if failure != nil {

@@ -101,7 +101,9 @@ func TestDescribeFails(t *testing.T) {
 // TestIdentity: who the function is, which needs no permission.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
-	empty, garbage, nobody := "", "<html>", "<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>"
+	const answer = "<GetCallerIdentityResponse><GetCallerIdentityResult>%s</GetCallerIdentityResult></GetCallerIdentityResponse>"
+	empty, garbage := "", "<html>"
+	nameless, homeless := fmt.Sprintf(answer, "<Account>"+account+"</Account>"), fmt.Sprintf(answer, "<Arn>"+own+"</Arn>")
 	tests := []struct {
 		name  string
 		fault *awstest.Fault
@@ -112,7 +114,8 @@ func TestIdentity(t *testing.T) {
 		{"throttled", &awstest.Fault{Code: "Throttling"}, secret.Throttled},
 		{"expired", &awstest.Fault{Code: "ExpiredToken", Status: 403}, secret.Credentials},
 		{"an empty answer", &awstest.Fault{Body: &empty}, secret.BadAnswer},
-		{"an answer that lacks its fields", &awstest.Fault{Body: &nobody}, secret.BadAnswer},
+		{"an answer without an ARN", &awstest.Fault{Body: &nameless}, secret.BadAnswer},
+		{"an answer without an account", &awstest.Fault{Body: &homeless}, secret.BadAnswer},
 		{"garbage", &awstest.Fault{Body: &garbage}, secret.BadAnswer},
 		{"no answer", &awstest.Fault{Hang: true}, secret.Timeout},
 		{"a broken connection", &awstest.Fault{Reset: true}, secret.Unavailable},

@@ -15,8 +15,6 @@ type Identity struct {
 	Account string
 }
 
-const actionIdentity = "sts:GetCallerIdentity"
-
 // Identity asks STS who the function is. That needs no permission.
 //
 // Source: docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
@@ -31,7 +29,7 @@ func (s *Source) Identity(ctx context.Context) (*Identity, *secret.Error) {
 		return nil, failure
 	}
 	sts := newCaller(c, s.cfg.Region, c.signer, callLimit)
-	return ask(ctx, &sts, actionIdentity, func(ctx context.Context) (*Identity, error) {
+	return ask(ctx, &sts, secret.GetCallerIdentity, func(ctx context.Context) (*Identity, error) {
 		var answer struct {
 			Identity Identity `xml:"GetCallerIdentityResult"`
 		}

@@ -26,7 +26,7 @@ func (p *parameterStore) one(ctx context.Context, k secret.Key) (*secret.Record,
 		lowest = foreignVersion
 	}
 	in := &ssm.GetParameterInput{Name: aws.String(k.ID + k.Selector()), WithDecryption: &k.Decrypt}
-	return ask(ctx, &p.caller, actionParameter, func(ctx context.Context) (*secret.Record, error) {
+	return ask(ctx, &p.caller, secret.GetParameter, func(ctx context.Context) (*secret.Record, error) {
 		out, err := p.api.GetParameter(ctx, in)
 		if err != nil {
 			return nil, err
@@ -38,7 +38,7 @@ func (p *parameterStore) one(ctx context.Context, k secret.Key) (*secret.Record,
 
 func (p *parameterStore) many(ctx context.Context, keys []secret.Key) (map[secret.Key]secret.Result, *secret.Error) {
 	in := &ssm.GetParametersInput{Names: ids(keys), WithDecryption: &keys[0].Decrypt}
-	out, failure := ask(ctx, &p.caller, actionParameters, func(ctx context.Context) (*ssm.GetParametersOutput, error) {
+	out, failure := ask(ctx, &p.caller, secret.GetParameters, func(ctx context.Context) (*ssm.GetParametersOutput, error) {
 		out, err := p.api.GetParameters(ctx, in)
 		if err == nil && len(out.Parameters)+len(out.InvalidParameters) == 0 {
 			err = errIncomplete

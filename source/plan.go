@@ -10,9 +10,18 @@ type Planned struct {
 	Keys []secret.Key
 }
 
+// Requests returns how many requests the call takes: of a tree, with so many
+// members beneath its path, one for each page; of anything else one.
+func (p Planned) Requests(members int) int {
+	if p.Action != secret.GetParametersByPath {
+		return 1
+	}
+	return max(1, (members+maxPage-1)/maxPage)
+}
+
 // Plan returns the calls with which a new Source fetches keys, if all goes well:
-// see [Config.Observe] for those that are made. A tree has one, and takes another
-// for every ten parameters beneath its path. Roles that are assumed come besides.
+// see [Config.Observe] for those that are made. A tree has one, which may take
+// several requests. Roles that are assumed come besides.
 func Plan(keys []secret.Key) []Planned {
 	var calls []Planned
 	for _, job := range new(Source).split(keys, func(secret.Result) {}) {
@@ -68,18 +77,18 @@ func (s *Source) Lacking() []Lacking {
 func actionOf(job []secret.Key) string {
 	switch k := job[0]; {
 	case k.IsTree():
-		return actionTree
+		return secret.GetParametersByPath
 	case len(job) > 1:
 		return batchAction(k.Service)
 	case k.Service == secret.SecretsManager:
-		return actionSecret
+		return secret.GetSecretValue
 	}
-	return actionParameter
+	return secret.GetParameter
 }
 
 func batchAction(service secret.Service) string {
 	if service == secret.SecretsManager {
-		return actionSecrets
+		return secret.BatchGetSecretValue
 	}
-	return actionParameters
+	return secret.GetParameters
 }

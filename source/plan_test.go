@@ -81,6 +81,20 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestRequests: a tree comes in pages, and nothing else does.
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	tree, secrets := source.Plan([]secret.Key{treeKey(t, "/p/*")})[0], source.Plan(many(t, 2, secretKey, "s"))[0]
+	for members, want := range map[int]int{0: 1, 1: 1, 10: 1, 11: 2, 20: 2, 21: 3} {
+		if got := tree.Requests(members); got != want {
+			t.Errorf("Requests(%d) of a tree = %d, want %d", members, got, want)
+		}
+		if got := secrets.Requests(members); got != 1 {
+			t.Errorf("Requests(%d) of a batch = %d, want 1", members, got)
+		}
+	}
+}
+
 // TestBatched: what may share a call at some time, although not in this Plan.
 func TestBatched(t *testing.T) {
 	t.Parallel()

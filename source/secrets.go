@@ -24,7 +24,7 @@ func (m *secretsManager) one(ctx context.Context, k secret.Key) (*secret.Record,
 	if k.Stage != "" {
 		in.VersionStage = &k.Stage
 	}
-	return ask(ctx, &m.caller, actionSecret, func(ctx context.Context) (*secret.Record, error) {
+	return ask(ctx, &m.caller, secret.GetSecretValue, func(ctx context.Context) (*secret.Record, error) {
 		out, err := m.api.GetSecretValue(ctx, in)
 		if err != nil {
 			return nil, err
@@ -39,7 +39,7 @@ func (m *secretsManager) one(ctx context.Context, k secret.Key) (*secret.Record,
 
 func (m *secretsManager) many(ctx context.Context, keys []secret.Key) (map[secret.Key]secret.Result, *secret.Error) {
 	in := &secretsmanager.BatchGetSecretValueInput{SecretIdList: ids(keys)}
-	out, failure := ask(ctx, &m.caller, actionSecrets, func(ctx context.Context) (*secretsmanager.BatchGetSecretValueOutput, error) {
+	out, failure := ask(ctx, &m.caller, secret.BatchGetSecretValue, func(ctx context.Context) (*secretsmanager.BatchGetSecretValueOutput, error) {
 		out, err := m.api.BatchGetSecretValue(ctx, in)
 		if err == nil && len(out.SecretValues)+len(out.Errors) == 0 {
 			err = errIncomplete
@@ -73,7 +73,7 @@ func secretErrors(keys []secret.Key, entries []types.APIErrorType, results map[s
 			}
 			delete(results, k)
 			if code := aws.ToString(entry.ErrorCode); isCode(code) {
-				e := classifyCode(code, aws.ToString(entry.Message), 0, actionSecret)
+				e := classifyCode(code, aws.ToString(entry.Message), 0, secret.GetSecretValue)
 				if !e.Class.Transient() {
 					results[k] = failed(k, e)
 				}

@@ -1,10 +1,6 @@
 package source
 
-import (
-	"strings"
-
-	"larder/secret"
-)
+import "larder/secret"
 
 // What one call may ask for at most:
 // docs.aws.amazon.com/secretsmanager/latest/apireference/API_BatchGetSecretValue.html
@@ -67,9 +63,10 @@ func batchable(k secret.Key) bool {
 	return k.Version == "" && k.Stage == "" && !k.IsTree() && !isForeign(k)
 }
 
-// isForeign reports whether Parameter Store reads the key from another service.
+// isForeign reports whether Parameter Store reads the key from Secrets Manager.
 func isForeign(k secret.Key) bool {
-	return k.Service == secret.ParameterStore && strings.HasPrefix(k.ID, "/aws/reference/")
+	_, ok := k.ReferredSecret()
+	return ok
 }
 
 // check makes the key once more from its parts: what package secret would not

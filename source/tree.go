@@ -63,7 +63,7 @@ func (p *parameterStore) tree(ctx context.Context, k secret.Key) (*secret.Record
 }
 
 func (p *parameterStore) page(call context.Context, in *ssm.GetParametersByPathInput) (page, *secret.Error) {
-	return insist(call, &p.caller, actionTree, func(ctx context.Context) (page, error) {
+	return insist(call, &p.caller, secret.GetParametersByPath, func(ctx context.Context) (page, error) {
 		out, err := p.api.GetParametersByPath(ctx, in)
 		if err != nil {
 			return page{}, err

@@ -28,7 +28,11 @@ func check(ctx context.Context, o checkOptions, stdout io.Writer) int {
 	case !home:
 		r.Failures = append(r.Failures, "no Region: set AWS_REGION")
 	default:
-		a = inquire(ctx, s, o.describe, r)
+		config := s.source()
+		config.Ephemeral = false // there is no snapshot here
+		src := source.New(config)
+		defer src.Close()
+		a = inquire(ctx, src, s, o.describe, r)
 	}
 	if a.identity != nil {
 		r.Identity = &caller{ARN: a.identity.ARN, Account: a.identity.Account, Region: s.region}

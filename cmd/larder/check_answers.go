@@ -19,31 +19,26 @@ import (
 type answers struct {
 	identity *source.Identity // nil: STS was not asked, or did not say
 	records  map[secret.Key]*secret.Record
-	troubles map[manifest.Declaration]trouble
+	blanks   map[manifest.Declaration]blank
 	// descriptions are nil where they were not asked for.
 	descriptions map[secret.Key]source.Description
 }
 
-// trouble is why a declaration has no value, and what that means: absent, wrong or
+// blank is why a declaration has no value, and what that means: absent, wrong or
 // unanswered.
-type trouble struct {
+type blank struct {
 	state string
 	err   *secret.Error
 }
 
-// inquiryLimit bounds all that is asked. It is what Lambda gives init, and not
-// LARDER_INIT_TIMEOUT: this machine may be far from AWS.
-const inquiryLimit = 10 * time.Second
+// prefetchLimit bounds prefetch, and nothing else: it asks again for as long as it
+// may, and every other call has a limit of its own in source. It is what Lambda
+// gives init, and not LARDER_INIT_TIMEOUT: this machine may be far from AWS.
+const prefetchLimit = 10 * time.Second
 
 // inquire asks AWS for all that is declared, as the extension does when it starts,
 // and adds to the report what has no line in its table.
-func inquire(ctx context.Context, s settings, describe bool, r *report) *answers {
-	ctx, cancel := context.WithTimeout(ctx, inquiryLimit)
-	defer cancel()
-	config := s.source()
-	config.Ephemeral = false // there is no snapshot here
-	src := source.New(config)
-	defer src.Close()
+func inquire(ctx context.Context, src *source.Source, s settings, describe bool, r *report) *answers {
 	a := new(answers)
 	var failure *secret.Error
 	if a.identity, failure = src.Identity(ctx); failure != nil {
@@ -75,6 +70,8 @@ func whose(role string) string {
 
 // prefetch is the extension's own, and keeps what comes.
 func (a *answers) prefetch(ctx context.Context, s settings, src *source.Source, r *report) {
+	ctx, cancel := context.WithTimeout(ctx, prefetchLimit)
+	defer cancel()
 	var mu sync.Mutex
 	a.records = make(map[secret.Key]*secret.Record)
 	failures := make(map[secret.Key]*secret.Error)
@@ -91,17 +88,17 @@ func (a *answers) prefetch(ctx context.Context, s settings, src *source.Source, 
 	})
 	verdict := manifest.New(manifest.Config{Declarations: s.declarations, Cache: c, Region: s.region}).Prefetch(ctx)
 	c.Close()
-	a.troubles = make(map[manifest.Declaration]trouble)
+	a.blanks = make(map[manifest.Declaration]blank)
 	for _, d := range s.declarations {
 		if failure := failures[d.Key]; failure != nil {
-			a.troubles[d] = trouble{absent, failure} // unless the verdict says otherwise
+			a.blanks[d] = blank{absent, failure} // unless the verdict says otherwise
 		}
 	}
 	for _, p := range verdict.Missing {
-		a.troubles[p.Declaration] = trouble{wrong, p.Err}
+		a.blanks[p.Declaration] = blank{wrong, p.Err}
 	}
 	for _, p := range verdict.Late {
-		a.troubles[p.Declaration] = trouble{unanswered, p.Err}
+		a.blanks[p.Declaration] = blank{unanswered, p.Err}
 	}
 	if verdict.TooLarge != nil {
 		r.Mistakes = append(r.Mistakes, verdict.TooLarge.Error())
@@ -114,23 +111,32 @@ func (a *answers) prefetch(ctx context.Context, s settings, src *source.Source, 
 func (a *answers) single(ctx context.Context, declarations []manifest.Declaration, src *source.Source, r *report) {
 	type place struct{ region, role string }
 	seen := make(map[place]bool)
+	var chosen []manifest.Declaration
+	var keys []secret.Key // no two of which can share a call
 	batched := source.Batched(declaredKeys(declarations))
 	for _, d := range declarations {
 		where := place{d.Key.Region, d.Key.Role}
-		if d.Key.Service != secret.ParameterStore || !batched[d.Key] || a.records[d.Key] == nil || seen[where] {
-			continue
+		if d.Key.Service == secret.ParameterStore && batched[d.Key] && a.records[d.Key] != nil && !seen[where] {
+			seen[where] = true
+			chosen, keys = append(chosen, d), append(keys, d.Key)
 		}
-		seen[where] = true
-		src.Fetch(ctx, []secret.Key{d.Key}, func(result secret.Result) {
-			switch {
-			case result.Err == nil:
-			case result.Err.Class.Transient():
-				r.Failures = append(r.Failures, manifest.Problem{Declaration: d, Err: result.Err}.String())
-			default:
-				r.Mistakes = append(r.Mistakes, manifest.Problem{Declaration: d, Err: result.Err}.String()+
-					"; a batch may read it and a single call may not, so refreshes would fail")
-			}
-		})
+	}
+	var mu sync.Mutex
+	failures := make(map[secret.Key]*secret.Error)
+	src.Fetch(ctx, keys, func(result secret.Result) {
+		mu.Lock()
+		defer mu.Unlock()
+		failures[result.Key] = result.Err
+	})
+	for _, d := range chosen {
+		switch failure := failures[d.Key]; {
+		case failure == nil:
+		case failure.Class.Transient():
+			r.Failures = append(r.Failures, manifest.Problem{Declaration: d, Err: failure}.String())
+		default:
+			r.Mistakes = append(r.Mistakes, manifest.Problem{Declaration: d, Err: failure}.String()+
+				"; a batch may read it and a single call may not, so refreshes would fail")
+		}
 	}
 }
 

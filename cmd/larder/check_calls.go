@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"time"
 
 	"larder/cache"
@@ -34,7 +33,7 @@ type refreshCount struct {
 func countCalls(s settings, keys []secret.Key, a *answers) callCount {
 	c := callCount{Actions: make(map[string]int), Refreshes: []refreshCount{}}
 	for _, call := range source.Plan(keys) {
-		c.Actions[call.Action] += pages(call, a)
+		c.Actions[call.Action] += requests(call, a)
 	}
 	if c.RolesPerHour = countRoles(s.declarations); c.RolesPerHour > 0 { // AWS lets a role last for an hour here
 		c.Actions[secret.AssumeRole] = c.RolesPerHour
@@ -55,7 +54,7 @@ func countCalls(s settings, keys []secret.Key, a *answers) callCount {
 	for _, ttl := range ttls {
 		r := refreshCount{TTLSeconds: ttl.Seconds()}
 		for _, call := range source.Plan(byTTL[ttl]) {
-			r.Calls += pages(call, a)
+			r.Calls += requests(call, a)
 		}
 		c.Refreshes = append(c.Refreshes, r)
 	}
@@ -73,13 +72,11 @@ func (s *settings) ttlOf(k secret.Key, declared map[secret.Key]cache.Declaration
 	return s.ttl[k.Service]
 }
 
-// pages returns how many requests a planned call takes: of a tree that has been
-// read, one for every ten parameters; of one that has not, one at least.
-func pages(call source.Planned, a *answers) int {
-	const page = 10
-	r := a.records[call.Keys[0]]
-	if len(call.Keys) > 1 || r == nil {
-		return 1
+// requests returns how many requests a planned call takes, and one for a tree that
+// has not been read.
+func requests(call source.Planned, a *answers) int {
+	if r := a.records[call.Keys[0]]; r != nil {
+		return call.Requests(len(r.Members))
 	}
-	return cmp.Or((len(r.Members)+page-1)/page, 1)
+	return call.Requests(0)
 }

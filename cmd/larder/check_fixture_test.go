@@ -77,15 +77,21 @@ func newChecked(t *testing.T, environ ...string) *checked {
 		server.Close()
 		aws.Close()
 	})
-	id, secret, token := server.Credentials()
+	_, secret, token := server.Credentials()
 	return &checked{
-		Server: server,
-		environ: append([]string{
-			"AWS_REGION=" + checkedRegion, "AWS_ENDPOINT_URL=" + aws.URL,
-			"AWS_ACCESS_KEY_ID=" + id, "AWS_SECRET_ACCESS_KEY=" + secret, "AWS_SESSION_TOKEN=" + token,
-		}, environ...),
-		values: []string{password, other, key, flag, leaf, theirs, aliased, plainValue, secret, token},
+		Server:  server,
+		environ: environOf(server, aws.URL, environ...),
+		values:  []string{password, other, key, flag, leaf, theirs, aliased, plainValue, secret, token},
 	}
+}
+
+// environOf is the environment of a function that finds the server at an endpoint.
+func environOf(server *awstest.Server, endpoint string, more ...string) []string {
+	id, secret, token := server.Credentials()
+	return append([]string{
+		"AWS_REGION=" + checkedRegion, "AWS_ENDPOINT_URL=" + endpoint,
+		"AWS_ACCESS_KEY_ID=" + id, "AWS_SECRET_ACCESS_KEY=" + secret, "AWS_SESSION_TOKEN=" + token,
+	}, more...)
 }
 
 // run runs larder with arguments, and checks that nothing secret comes out.

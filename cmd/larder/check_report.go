@@ -51,7 +51,7 @@ const (
 	unasked    = "unasked"    // AWS was not asked
 	found      = "ok"         // there is a value
 	absent     = "absent"     // optional, and not there
-	wrong      = "wrong"      // init would stop
+	wrong      = "wrong"      // cannot be had until somebody changes something
 	unanswered = "unanswered" // AWS could not say
 )
 
@@ -85,10 +85,10 @@ func newEntry(d manifest.Declaration, a *answers) (e entry, warning string) {
 	if d.Key.Service == secret.SecretsManager {
 		e.Source = "Secrets Manager"
 	}
-	if t, ok := a.troubles[d]; ok {
-		e.State, e.Action = t.state, t.err.Action
-		if t.state != absent { // which is as it may be
-			e.Problem = explain(t.err)
+	if b, ok := a.blanks[d]; ok {
+		e.State, e.Action = b.state, b.err.Action
+		if b.state != absent { // which is as it may be
+			e.Problem = explain(b.err)
 		}
 		return e, ""
 	}
@@ -96,7 +96,7 @@ func newEntry(d manifest.Declaration, a *answers) (e entry, warning string) {
 	if r == nil {
 		return e, ""
 	}
-	value, _ := r.Value.Pick(d.Reference.Field) // an error would be among the troubles
+	value, _ := r.Value.Pick(d.Reference.Field) // an error would be among the blanks
 	size := value.Len()
 	e.State, e.Version, e.Size = found, r.Version, &size
 	if e.Changed = changed(r); !e.Changed.IsZero() {
@@ -119,8 +119,9 @@ func changed(r *secret.Record) time.Time {
 	return newest
 }
 
-// maxVariable is how long NAME=value may be, with the NUL that ends it: 32 pages of
-// 4 KiB, see execve(2).
+// maxVariable is how long NAME=value may be, with the NUL that ends it: see
+// maxPages of cmd/larder-exec, which shares no package with this one. A page has
+// 4 KiB on Lambda, whatever it has on this machine.
 const maxVariable = 32 * 4096
 
 // unusable says why larder-exec cannot set the variable, if so.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"net/http/httptest"
@@ -13,6 +14,8 @@ import (
 	"unicode"
 
 	"larder/internal/awstest"
+	"larder/manifest"
+	"larder/secret"
 )
 
 // TestCheckOffline holds all that is printed against a file. Nothing of what Lambda
@@ -192,6 +195,30 @@ func TestUnusable(t *testing.T) {
 	}
 }
 
+// TestUnusableLength is about the first byte too many: of name, '=', value and
+// NUL.
+func TestUnusableLength(t *testing.T) {
+	t.Parallel()
+	const longest = 131072
+	tests := []struct {
+		variable string
+		size     int
+		warns    bool
+	}{
+		{"A", longest - len("A") - 2, false},
+		{"A", longest - len("A") - 1, true},
+		{"DB_PASSWORD", longest - len("DB_PASSWORD") - 2, false},
+		{"DB_PASSWORD", longest - len("DB_PASSWORD") - 1, true},
+		{manifest.PrefetchVariable, longest, false}, // sets no variable
+	}
+	for _, test := range tests {
+		warning := unusable(manifest.Declaration{Variable: test.variable}, secret.NewValue(bytes.Repeat([]byte("x"), test.size)))
+		if (warning != "") != test.warns {
+			t.Errorf("%d bytes in %s: the warning is %q, want one: %v", test.size, test.variable, warning, test.warns)
+		}
+	}
+}
+
 func TestAge(t *testing.T) {
 	t.Parallel()
 	changed := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -210,7 +237,7 @@ func TestAge(t *testing.T) {
 		{entry{Changed: changed, AgeSeconds: 400 * 86400}, "400d"},
 	}
 	for _, test := range tests {
-		if got := age(test.e); got != test.want {
+		if got := test.e.age(); got != test.want {
 			t.Errorf("age after %d s = %q, want %q", test.e.AgeSeconds, got, test.want)
 		}
 	}

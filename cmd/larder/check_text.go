@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"larder/policy"
+	"larder/secret"
 )
 
 // writeText writes the report for people, and returns the exit code.
@@ -59,7 +60,7 @@ func (r *report) writeReferences(b *strings.Builder) {
 		row := []string{e.Variable, e.Reference, e.Source, e.Region}
 		switch e.State {
 		case found:
-			row = append(row, e.Version, age(e), strconv.Itoa(*e.Size))
+			row = append(row, e.Version, e.age(), strconv.Itoa(*e.Size))
 		case unasked:
 			row = append(row, "not asked")
 		case absent:
@@ -74,7 +75,7 @@ func (r *report) writeReferences(b *strings.Builder) {
 }
 
 // age is how old the version is, in the largest unit that fits twice or more.
-func age(e entry) string {
+func (e entry) age() string {
 	d := time.Duration(e.AgeSeconds) * time.Second
 	if e.Changed.IsZero() {
 		return "–"
@@ -125,7 +126,7 @@ func (c callCount) writeText(b *strings.Builder) {
 		rows = append(rows, []string{when, calls})
 	}
 	if c.RolesPerHour > 0 {
-		rows = append(rows, []string{"  each hour", fmt.Sprintf("%d sts:AssumeRole", c.RolesPerHour)})
+		rows = append(rows, []string{"  each hour", fmt.Sprintf("%d %s", c.RolesPerHour, secret.AssumeRole)})
 	}
 	writeTable(b, rows)
 	b.WriteByte('\n')

@@ -33,7 +33,8 @@ make to AWS, and prints the least IAM policy for them.
                    environment. Of that, variables that start with AWS_ count
                    where FILE has none: Region, credentials, endpoints
   --online         fetch what is declared, as the extension does when it starts,
-                   with the credentials of the environment. No value is shown
+                   with the credentials of the environment. No value is shown.
+                   HTTPS_PROXY and NO_PROXY of this machine count, not FILE's
   --describe       as --online, and look up the KMS keys, so that the policy names
                    them. This takes secretsmanager:DescribeSecret and
                    ssm:DescribeParameters

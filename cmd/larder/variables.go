@@ -73,7 +73,9 @@ const (
 	maxTimeout     = 5000 // milliseconds: no call to AWS takes longer, see source
 )
 
-func variables() []variable {
+func variables() []variable { return append(awsVariables(), ourVariables()...) }
+
+func awsVariables() []variable {
 	return []variable{
 		{awsPrefix + "CACHE_ENABLED", "TRUE", func(s *settings, text string) (err error) {
 			s.cacheEnabled, err = truth(text)
@@ -103,7 +105,11 @@ func variables() []variable {
 		{"SECRETS_MANAGER_TIMEOUT_MILLIS", "0", setTimeout(secret.SecretsManager)},
 		{"SSM_PARAMETER_STORE_TTL", "300", setTTL(secret.ParameterStore)},
 		{"SSM_PARAMETER_STORE_TIMEOUT_MILLIS", "0", setTimeout(secret.ParameterStore)},
+	}
+}
 
+func ourVariables() []variable {
+	return []variable{
 		{manifest.PrefetchVariable, "", func(*settings, string) error { return nil }}, // manifest.Find reads it
 		{"LARDER_SCAN_ENV", "true", func(s *settings, text string) (err error) {
 			s.scan, err = truth(text)
