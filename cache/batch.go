@@ -12,6 +12,7 @@ import (
 type Batch struct {
 	cache   *Cache
 	flights map[secret.Key]*flight
+	reads   bool // of readers, not of the loop: see Start
 }
 
 // Begin starts to fetch keys in one batch, each once. A read that comes later waits
@@ -63,9 +64,10 @@ func (b *Batch) Wait(ctx context.Context) map[secret.Key]Outcome {
 	return outcomes
 }
 
-// Answer waits, as a reader, for what the batch brings for key and the cache does
-// not keep. It returns false if Get has to answer: key is kept, or no part of the
-// batch, or ctx has ended.
+// Answer waits for what the batch brings for key and the cache does not keep. It
+// returns false if Get has to answer: key is kept, or no part of the batch, or ctx
+// has ended. Only to one of Start does that add a reader: the loop's calls end with
+// the loop's wait, whoever else waits here.
 func (b *Batch) Answer(ctx context.Context, key secret.Key) (answer Answer, err error, ok bool) {
 	f, c := b.flights[key], b.cache
 	if f == nil || c.keeps(key) {
@@ -75,14 +77,29 @@ func (b *Batch) Answer(ctx context.Context, key secret.Key) (answer Answer, err 
 	if !isDone(f.done) {
 		how = Wait
 	}
-	c.mu.Lock()
-	f.readers++
-	c.mu.Unlock()
-	if c.wait(ctx, f, nil) != nil || c.keeps(key) {
+	if b.await(ctx, f) != nil || c.keeps(key) {
 		return Answer{}, nil, false
 	}
 	answer, err = c.answer(f.reply, how)
 	return answer, err, true
+}
+
+// await returns when f is done, or why ctx has ended before that.
+func (b *Batch) await(ctx context.Context, f *flight) error {
+	if b.reads {
+		b.cache.mu.Lock()
+		f.readers++
+		b.cache.mu.Unlock()
+		return b.cache.wait(ctx, f, nil)
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		if !isDone(f.done) {
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 func (c *Cache) keeps(key secret.Key) bool {

@@ -65,7 +65,7 @@ func (c *Cache) refreshKeyLocked(e *entry) secret.Key {
 func (c *Cache) Start(keys []secret.Key) *Batch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b := &Batch{cache: c, flights: make(map[secret.Key]*flight)}
+	b := &Batch{cache: c, flights: make(map[secret.Key]*flight), reads: true}
 	var fs []*flight
 	for _, key := range keys {
 		if _, _, ok := c.recallLocked(key); !ok && c.runningLocked(key) == nil && b.flights[key] == nil {

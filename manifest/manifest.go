@@ -55,7 +55,7 @@ type Manifest struct {
 	round chan struct{}
 	// first is what Prefetch fetches, for the first reading of all variables: with
 	// caching off it is nowhere else. nil afterwards.
-	first      *cache.Batch
+	first      *opening
 	firstUntil time.Time // without a monotonic reading, which may stand still in a freeze
 	// arns are the declared keys by ARN, as AWS's answers have shown them: with the
 	// parameters of a tree.
@@ -63,11 +63,6 @@ type Manifest struct {
 	// learned are the versions of the declared keys whose answers are in arns.
 	learned map[secret.Key]string
 }
-
-// firstFor bounds the life of first. With provisioned concurrency hours may pass
-// between init and the first INVOKE; ten seconds are what Lambda gives init
-// otherwise.
-const firstFor = 10 * time.Second
 
 // New returns the manifest of what is declared.
 func New(config Config) *Manifest {
@@ -102,9 +97,10 @@ func narrower(a, b secret.Key) int {
 	return cmp.Or(len(pathB)-len(pathA), len(a.ID)-len(b.ID))
 }
 
-// Get returns what key names; see cache.Cache.Get for ctx. A parameter beneath a declared tree is served from the tree, and one that is declared
-// decrypted also serves a read without decryption, unless it is a SecureString:
-// those reads cost no call and need no permission of their own.
+// Get returns what key names; see cache.Cache.Get for ctx. A parameter beneath a
+// declared tree is served from the tree, and one that is declared decrypted also
+// serves a read without decryption, unless it is a SecureString: those reads cost
+// no call and need no permission of their own.
 //
 // In this order: wait until Prefetch has begun, refuse what is not allowed, look
 // into what is declared, ask the cache, and keep bad news until Lambda has it.

@@ -76,19 +76,18 @@ func (m *Manifest) Prefetch(ctx context.Context) Verdict {
 		keys[i] = d.Key
 	}
 	batch := m.config.Cache.Begin(keys)
-	if !isDone(m.settled) { // else the runtime has started already
-		m.mu.Lock()
-		m.first, m.firstUntil = batch, time.Now().Round(0).Add(firstFor)
-		m.mu.Unlock()
-	}
+	opening := m.open(batch)
 	m.begin()
 	outcomes := batch.Wait(ctx)
 	for {
-		late := slices.DeleteFunc(slices.Clone(keys), func(k secret.Key) bool { return !m.passes(outcomes[k].Err) })
-		if len(late) == 0 || !pause(ctx) {
+		failed := slices.DeleteFunc(slices.Clone(keys), func(k secret.Key) bool { return !m.passes(outcomes[k].Err) })
+		if len(failed) == 0 || !pause(ctx) {
 			return m.verdict(outcomes)
 		}
-		batch := m.config.Cache.Begin(late)
+		batch := m.config.Cache.Begin(failed)
+		for _, k := range failed {
+			opening.again[k] = batch
+		}
 		m.mu.Lock()
 		close(m.round)
 		m.round = make(chan struct{})
@@ -132,7 +131,7 @@ func (m *Manifest) verdict(outcomes map[secret.Key]cache.Outcome) Verdict {
 	for _, d := range m.config.Declarations {
 		o, known := outcomes[d.Key]
 		if !known {
-			o.Err = &secret.Error{Class: secret.Timeout, Message: "AWS did not answer in time", Key: d.Key}
+			o.Err = late(d.Key)
 		}
 		_, err := d.value(o)
 		v.judge(d, err)
@@ -142,6 +141,11 @@ func (m *Manifest) verdict(outcomes map[secret.Key]cache.Outcome) Verdict {
 	}
 	v.Stops = v.TooLarge != nil || !m.config.Warn && len(v.Missing) > 0
 	return v
+}
+
+// late is the failure of what had not come when the time for init was over.
+func late(key secret.Key) *secret.Error {
+	return &secret.Error{Class: secret.Timeout, Message: "AWS did not answer in time", Key: key}
 }
 
 // value returns what an outcome of the declared key is worth. The error is a

@@ -47,15 +47,13 @@ func (m *Manifest) Variable(ctx context.Context, name string, demand Demand) (Va
 // warns. Otherwise the error joins a *VariableError for each.
 //
 // The first reading, which is that of the function's start, gets what Prefetch
-// brings, also where nothing is cached; unless it is to be as of now.
+// brings, also where nothing is cached, and no later than Prefetch ends; unless it
+// is to be as of now.
 func (m *Manifest) Variables(ctx context.Context, now bool) (values []Variable, absent []string, err error) {
 	if err := await(ctx, m.begun); err != nil {
 		return nil, nil, err
 	}
 	first := m.takeFirst()
-	if now {
-		first = nil
-	}
 	var declared []Declaration
 	readings := make(map[secret.Key]*reading) // one of each: two fields of a secret are of one version
 	for _, d := range m.config.Declarations {
@@ -64,12 +62,19 @@ func (m *Manifest) Variables(ctx context.Context, now bool) (values []Variable, 
 			readings[d.Key] = new(reading)
 		}
 	}
-	if first == nil && !now {
-		first = m.config.Cache.Start(slices.SortedFunc(maps.Keys(readings), byName))
+	during := first != nil && !isDone(m.fetched)
+	if first == nil && !now { // what the cache would fetch one by one is fetched in one batch
+		first = &opening{batch: m.config.Cache.Start(slices.SortedFunc(maps.Keys(readings), byName))}
 	}
 	var wg sync.WaitGroup
 	for key, r := range readings {
-		wg.Go(func() { r.answer, r.err = m.read(ctx, first, key, now) })
+		wg.Go(func() {
+			if now {
+				r.answer, r.err = m.get(ctx, key, true)
+			} else {
+				r.answer, r.err = m.read(ctx, first, during, key)
+			}
+		})
 	}
 	wg.Wait()
 	values = make([]Variable, len(declared))
@@ -91,18 +96,6 @@ func byName(a, b secret.Key) int { return strings.Compare(a.String(), b.String()
 type reading struct {
 	answer cache.Answer
 	err    error
-}
-
-// read returns what first, if there is one, brings for key and the cache does not
-// keep, else what Get does. A failure that passes is asked for again.
-func (m *Manifest) read(ctx context.Context, first *cache.Batch, key secret.Key, now bool) (cache.Answer, error) {
-	if first != nil {
-		answer, err, ok := first.Answer(ctx, key)
-		if e, failed := errors.AsType[*secret.Error](err); ok && (!failed || !e.Class.Transient()) {
-			return answer, m.hold(ctx, key, err)
-		}
-	}
-	return m.get(ctx, key, now)
 }
 
 // usable sorts out what an application must not see: no value ever stands for a

@@ -119,6 +119,64 @@ func TestVariablesDuringInit(t *testing.T) {
 	t.Run("no cache", func(t *testing.T) { run(t, cacheOff) })
 }
 
+// A reading that begins during init ends with it, whatever AWS does, and leaves no
+// call behind: Lambda waits for both.
+func TestVariablesEndWithInit(t *testing.T) {
+	const env = "A=secretsmanager://a B=ssm:///b C=ssm:///c"
+	run := func(t *testing.T, want string, change ...func(*setup)) {
+		inBubble(t, env, func(t *testing.T, s *stand) {
+			s.hold("secretsmanager://a") // AWS hangs
+			began := time.Now()
+			done := make(chan manifest.Verdict, 1)
+			go func() { done <- s.prefetch() }()
+			r := s.variables()
+			<-done
+			is(t, "calls under way", s.underWay(), 0)
+			is(t, "variables", r.got(), want)
+			is(t, "it took", time.Since(began), budget)
+			s.asked("in all", "secretsmanager://a, ssm:///b, ssm:///c")
+		}, change...)
+	}
+	const late = "B C error: A: secretsmanager://a in eu-west-1: Timeout: AWS did not answer in time"
+	t.Run("fail", func(t *testing.T) { run(t, late) })
+	t.Run("warn", func(t *testing.T) { run(t, "B C", warn) })
+	t.Run("no cache", func(t *testing.T) { run(t, late, cacheOff) })
+	t.Run("AWS fails", func(t *testing.T) {
+		inBubble(t, env, func(t *testing.T, s *stand) {
+			s.fails("ssm:///b", secret.Throttled)
+			began := time.Now()
+			go s.prefetch()
+			synctest.Wait()
+			r := s.variables()
+			is(t, "before the end", r.got(), "waiting")
+			time.Sleep(budget)
+			is(t, "variables", r.got(), "A C error: B: ssm:///b in eu-west-1: Throttled: as the test wants")
+			is(t, "it took", time.Since(began), budget)
+		})
+	})
+}
+
+// What AWS fails with at first is Prefetch's to ask for again, also where nothing
+// is kept.
+func TestVariablesOfALaterTry(t *testing.T) {
+	run := func(t *testing.T, change ...func(*setup)) {
+		inBubble(t, "A=secretsmanager://a B=ssm:///b", func(t *testing.T, s *stand) {
+			s.fails("ssm:///b", secret.Throttled)
+			done := make(chan manifest.Verdict, 1)
+			go func() { done <- s.prefetch() }()
+			synctest.Wait()
+			r := s.variables()
+			is(t, "between two tries", r.got(), "waiting")
+			s.has("ssm:///b", record("b", planted))
+			<-done
+			is(t, "variables", r.got(), "A B")
+			s.asked("in all", "secretsmanager://a, ssm:///b", "ssm:///b")
+		}, change...)
+	}
+	t.Run("cache", func(t *testing.T) { run(t) })
+	t.Run("no cache", func(t *testing.T) { run(t, cacheOff) })
+}
+
 // Lambda hears of a missing secret before the function's start does.
 func TestVariablesWaitForTheReport(t *testing.T) {
 	inBubble(t, "A=secretsmanager://gone", func(t *testing.T, s *stand) {
