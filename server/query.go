@@ -64,17 +64,28 @@ const (
 const roleParameter = "roleArn"
 
 // withRole returns the key, to be read with the role that the query names, if it
-// names one. An empty one is no ARN: whoever builds it from a variable that is not
-// set does not mean the function's own role.
+// names one. What is almost that parameter is refused, also where unknown ones are
+// ignored, and so is an empty one: who writes it does not mean the function's own
+// role, which may find another secret under the same name.
 func (q query) withRole(key secret.Key) (secret.Key, error) {
-	i := slices.IndexFunc(q, func(p parameter) bool { return p.name == roleParameter })
-	switch {
-	case i < 0:
-		return key, nil
-	case q[i].value == "":
-		return secret.Key{}, errors.New("roleArn has no value")
+	var roles []string
+	for _, p := range q {
+		switch {
+		case p.name == roleParameter:
+			roles = append(roles, p.value)
+		case strings.EqualFold(p.name, roleParameter):
+			return secret.Key{}, fmt.Errorf("the parameter %s is written %s", p.name, roleParameter)
+		}
 	}
-	return key.WithRole(q[i].value)
+	switch {
+	case len(roles) == 0:
+		return key, nil
+	case len(roles) > 1:
+		return secret.Key{}, fmt.Errorf("the parameter %s stands twice", roleParameter)
+	case roles[0] == "":
+		return secret.Key{}, fmt.Errorf("%s has no value", roleParameter)
+	}
+	return key.WithRole(roles[0])
 }
 
 // errNow is why refreshNow cannot be read.

@@ -22,7 +22,6 @@ func TestRoles(t *testing.T) {
 		{secretPath + "?secretId=a&roleArn=" + reader, "secretsmanager://a?role=" + reader},
 		{secretPath + "?roleArn=" + url.QueryEscape(reader) + "&secretId=a&x=1", "secretsmanager://a?role=" + reader},
 		{secretPath + "?secretId=a&roleArn=" + strange, "secretsmanager://a?role=" + strange},
-		{secretPath + "?secretId=a&rolearn=x", "secretsmanager://a"}, // unknown, hence ignored
 		{parameterPath + "?name=/p:3&roleArn=" + reader, "ssm:///p?version=3&role=" + reader},
 		{"/v1/a", "secretsmanager://a"},
 		{"/v1/a?roleArn=" + reader, "secretsmanager://a?role=" + reader},
@@ -65,6 +64,11 @@ func TestBadRoles(t *testing.T) {
 		a = s.get("/value?ref=secretsmanager://a?role=" + role)
 		is(t, role+" in a reference: status", a.status, http.StatusBadRequest)
 		is(t, role+" in a reference: Larder-Error", a.header.Get("Larder-Error"), "BadReference")
+	}
+	for _, query := range []string{"roleARN=" + reader, "rolearn=" + reader + "&roleArn=" + reader, "roleArn=" + reader + "&roleArn=" + reader} {
+		for _, path := range []string{secretPath + "?secretId=a&", parameterPath + "?name=/p&", "/v1/a?"} {
+			is(t, path+query, s.get(path+query).status, http.StatusBadRequest)
+		}
 	}
 	is(t, "roleArn beside a reference", s.get("/value?ref=secretsmanager://a&roleArn="+reader).status, http.StatusBadRequest)
 	is(t, "calls", len(s.asked()), 0)

@@ -38,6 +38,10 @@ type Config struct {
 	// shows (AWS_LAMBDA_FUNCTION_NAME). Empty: the session is named "larder".
 	FunctionName string
 
+	// Roles are the ARNs of those that the function declares, at most MaxRoles of
+	// them. They have a place for certain, however many others requests name.
+	Roles []string
+
 	// Endpoint replaces AWS's own in every Region (AWS_ENDPOINT_URL). Empty: the
 	// one that AWS documents for the Region.
 	Endpoint string

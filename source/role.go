@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,9 +38,9 @@ func (c *clients) signerLocked(arn string) (*signer, *secret.Error) {
 	if s, ok := c.roles[arn]; ok {
 		return s, nil
 	}
-	if len(c.roles) == MaxRoles && !c.replaceLocked() {
-		return nil, &secret.Error{Class: secret.BadReference, Message: fmt.Sprintf(
-			"%d roles are in use, which is the most for one environment", MaxRoles)}
+	if !c.roomLocked(arn) {
+		return nil, &secret.Error{Class: secret.Rejected, Message: fmt.Sprintf("no place is left for the role %s: "+
+			"a sandbox can use %d, and those that references declare come first. Declare one with it, or read with fewer", arn, MaxRoles)}
 	}
 	endpoint, failure := c.cfg.stsEndpoint()
 	if failure != nil {
@@ -52,11 +53,26 @@ func (c *clients) signerLocked(arn string) (*signer, *secret.Error) {
 	return s, nil
 }
 
+// roomLocked reports whether there is a place for one more role. Those that are
+// not declared share what the declared ones leave.
+func (c *clients) roomLocked(arn string) bool {
+	if slices.Contains(c.cfg.Roles, arn) {
+		return true
+	}
+	places := MaxRoles - len(c.cfg.Roles)
+	for used := range c.roles {
+		if !slices.Contains(c.cfg.Roles, used) {
+			places--
+		}
+	}
+	return places > 0 || c.replaceLocked()
+}
+
 // replaceLocked makes room for a role by forgetting one that has never given
 // credentials, such as one that is misspelt. It reports whether there was one.
 func (c *clients) replaceLocked() bool {
 	for arn, s := range c.roles {
-		if !s.barren() {
+		if slices.Contains(c.cfg.Roles, arn) || !s.barren() {
 			continue
 		}
 		delete(c.roles, arn)

@@ -58,8 +58,8 @@ func TestTwentyRoles(t *testing.T) {
 		for _, n := range []int{21, 7, 21} { // 7 has lost its place
 			k := withRole(t, secretKey(t, "a"), numbered(n))
 			e := fetch(t, t.Context(), st.source, k)[k].Err
-			if e == nil || e.Class != secret.BadReference || !strings.Contains(e.Message, "20 roles") {
-				t.Errorf("Fetch with role %d: %v, want class BadReference and the limit", n, e)
+			if e == nil || e.Class != secret.Rejected || !strings.Contains(e.Message, "can use 20") {
+				t.Errorf("Fetch with role %d: %v, want class Rejected and the limit", n, e)
 			}
 		}
 		if got := st.with(t, 0, 1); got[0] != "v" {
@@ -67,6 +67,36 @@ func TestTwentyRoles(t *testing.T) {
 		}
 		if n := st.asked(assumeRole)[own]; n != 21 {
 			t.Errorf("%d calls of AssumeRole, want 21: none for a role too many", n)
+		}
+	})
+}
+
+// TestDeclaredRoles: whatever requests name, a role that is declared has its place,
+// also when it could not be assumed at first.
+func TestDeclaredRoles(t *testing.T) {
+	declare := func(cfg *source.Config) {
+		inFunction(cfg)
+		cfg.Roles = []string{numbered(28), numbered(29)}
+	}
+	play(t, numberedRoles(29), declare, func(t *testing.T, st *stand) {
+		if got := st.with(t, 29, 30); got[0] != "!AccessDenied" {
+			t.Fatalf("Fetch with a role that does not exist = %q", got)
+		}
+		refused := 0
+		for _, word := range st.with(t, 0, 20) {
+			if word == "!Rejected" {
+				refused++
+			}
+		}
+		if refused != 2 {
+			t.Errorf("%d of 20 undeclared roles are refused, want 2: two places are not theirs", refused)
+		}
+		if err := st.SetRole(numbered(29), awstest.Role{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if got := st.with(t, 28, 30); got[0] != "v" || got[1] != "v" {
+			t.Errorf("Fetch with the declared roles = %q, want values", got)
 		}
 	})
 }
@@ -80,7 +110,7 @@ func TestTwentyRolesAtOnce(t *testing.T) {
 		for _, word := range st.with(t, 0, 30) {
 			words[word]++
 		}
-		if words["v"] != source.MaxRoles || words["!BadReference"] != 30-source.MaxRoles {
+		if words["v"] != source.MaxRoles || words["!Rejected"] != 30-source.MaxRoles {
 			t.Errorf("Fetch with 30 roles = %v, want 20 values", words)
 		}
 	})

@@ -35,7 +35,7 @@ func countCalls(s settings, keys []secret.Key, a *answers) callCount {
 	for _, call := range source.Plan(keys) {
 		c.Actions[call.Action] += requests(call, a)
 	}
-	if c.RolesPerHour = countRoles(s.declarations); c.RolesPerHour > 0 { // AWS lets a role last for an hour here
+	if c.RolesPerHour = len(roles(s.declarations)); c.RolesPerHour > 0 { // AWS lets a role last for an hour here
 		c.Actions[secret.AssumeRole] = c.RolesPerHour
 	}
 	for _, n := range c.Actions {

@@ -157,6 +157,7 @@ func (s *settings) source() source.Config {
 		Ephemeral:              s.mode == snapStart,
 		Region:                 s.region,
 		FunctionName:           s.functionName,
+		Roles:                  roles(s.declarations),
 		Endpoint:               s.sdk.endpoint,
 		SecretsManagerEndpoint: s.sdk.secretsManager,
 		ParameterStoreEndpoint: s.sdk.ssm,

@@ -74,21 +74,21 @@ func readSettings(environ []string) (s settings, warnings, mistakes []error) {
 	if n := len(manifest.Keys(s.declarations)); s.entries > 0 && n > s.entries {
 		mistakes = append(mistakes, fmt.Errorf("%sCACHE_SIZE: %d secrets and parameters are declared, and the cache has room for %d", awsPrefix, n, s.entries))
 	}
-	if n := countRoles(s.declarations); n > source.MaxRoles {
+	if n := len(roles(s.declarations)); n > source.MaxRoles {
 		mistakes = append(mistakes, fmt.Errorf("role: the references name %d roles, and one environment can use %d", n, source.MaxRoles))
 	}
 	return s, warnings, mistakes
 }
 
-// countRoles returns how many roles are named besides the function's own.
-func countRoles(declarations []manifest.Declaration) int {
-	roles := make(map[string]bool)
+// roles returns the roles that references name besides the function's own.
+func roles(declarations []manifest.Declaration) []string {
+	var roles []string
 	for _, d := range declarations {
-		if d.Key.Role != "" {
-			roles[d.Key.Role] = true
+		if role := d.Key.Role; role != "" && !slices.Contains(roles, role) {
+			roles = append(roles, role)
 		}
 	}
-	return len(roles)
+	return roles
 }
 
 func add(list []error, err error) []error {
