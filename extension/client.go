@@ -35,7 +35,7 @@ type Client struct {
 // under any other name Lambda takes it for an internal extension, and init hangs.
 func NewClient(api, name string) *Client {
 	return &Client{
-		base: "http://" + api + apiVersion,
+		base: "http://" + api,
 		name: name,
 		// No timeout: next blocks for as long as the function is not invoked. No
 		// proxy: the API's address may be link-local, which HTTP_PROXY captures.
@@ -70,11 +70,11 @@ func (c *Client) Register(ctx context.Context, events ...string) error {
 	if err != nil {
 		return err
 	}
-	header, err := c.call(ctx, http.MethodPost, "/register", http.Header{headerName: {c.name}}, body, nil)
+	answer, err := c.call(ctx, http.MethodPost, apiVersion+"/register", http.Header{headerName: {c.name}}, body, nil)
 	if err != nil {
 		return fmt.Errorf("registering as %q: %w", c.name, err)
 	}
-	if c.identifier = header.Get(headerIdentifier); c.identifier == "" {
+	if c.identifier = answer.Header.Get(headerIdentifier); c.identifier == "" {
 		return fmt.Errorf("registering as %q: the answer has no %s header", c.name, headerIdentifier)
 	}
 	return nil
@@ -85,7 +85,7 @@ func (c *Client) Register(ctx context.Context, events ...string) error {
 func (c *Client) Next(ctx context.Context) (Event, error) {
 	var event Event
 	header := http.Header{headerIdentifier: {c.identifier}}
-	if _, err := c.call(ctx, http.MethodGet, "/event/next", header, nil, &event); err != nil {
+	if _, err := c.call(ctx, http.MethodGet, apiVersion+"/event/next", header, nil, &event); err != nil {
 		return Event{}, fmt.Errorf("asking for the next event: %w", err)
 	}
 	if event.Type == "" { // or the loop would go round and round on such answers
@@ -113,15 +113,15 @@ func (c *Client) report(ctx context.Context, path string, f *Fault) error {
 		return err
 	}
 	header := http.Header{headerIdentifier: {c.identifier}, headerErrorType: {f.Type}}
-	if _, err := c.call(ctx, http.MethodPost, path, header, body, nil); err != nil {
+	if _, err := c.call(ctx, http.MethodPost, apiVersion+path, header, body, nil); err != nil {
 		return fmt.Errorf("reporting %s: %w", f.Type, err)
 	}
 	return nil
 }
 
-// call makes one request. Any 2xx is success: register and next answer 200, the
-// two reports 202.
-func (c *Client) call(ctx context.Context, method, path string, header http.Header, body []byte, into any) (http.Header, error) {
+// call makes one request and returns the answer, whose body it has read. Any 2xx is
+// success: register and next answer 200, the two reports 202.
+func (c *Client) call(ctx context.Context, method, path string, header http.Header, body []byte, into any) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 		return nil, err
 	}
 	if resp.StatusCode/100 != 2 {
-		return nil, refusal(resp.StatusCode, answer)
+		return nil, refused(resp.StatusCode, answer)
 	}
 	if into != nil {
 		// The content type is not checked: SHUTDOWN comes without one.
@@ -148,14 +148,27 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 			return nil, err
 		}
 	}
-	return resp.Header, nil
+	return resp, nil
 }
 
 // refusal is the error for an answer that is not a success.
-func refusal(status int, answer []byte) error {
+type refusal struct {
+	status        int
+	kind, message string // Lambda's errorType and errorMessage; empty where it gave none
+}
+
+func refused(status int, answer []byte) error {
 	var said struct{ ErrorMessage, ErrorType string }
-	if json.Unmarshal(answer, &said) == nil && said.ErrorType != "" {
-		return fmt.Errorf("%s: %s (status %d)", said.ErrorType, said.ErrorMessage, status)
+	if json.Unmarshal(answer, &said) != nil {
+		return &refusal{status: status}
 	}
-	return fmt.Errorf("status %d", status)
+	return &refusal{status, said.ErrorType, said.ErrorMessage}
+}
+
+// Error says what Lambda said.
+func (r *refusal) Error() string {
+	if r.kind == "" {
+		return fmt.Sprintf("status %d", r.status)
+	}
+	return fmt.Sprintf("%s: %s (status %d)", r.kind, r.message, r.status)
 }

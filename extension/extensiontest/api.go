@@ -25,6 +25,7 @@ const (
 	Next      = "/2020-01-01/extension/event/next"
 	InitError = "/2020-01-01/extension/init/error"
 	ExitError = "/2020-01-01/extension/exit/error"
+	Telemetry = "/2022-07-01/telemetry"
 )
 
 // Identifier is what the API calls its extension.
@@ -157,6 +158,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.register(w, r, body)
 	case route == "GET "+Next:
 		a.next(w, r)
+	case route == "PUT "+Telemetry:
+		a.subscribe(w, r)
 	case route == "POST "+InitError:
 		a.report(w, r, initError, registered)
 	case route == "POST "+ExitError:
@@ -208,6 +211,21 @@ func (a *API) next(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header()["Content-Type"] = nil
 	io.WriteString(w, event)
+}
+
+// subscribe accepts any subscription while there is init. Nothing is delivered: a test
+// that wants events sends them itself.
+func (a *API) subscribe(w http.ResponseWriter, r *http.Request) {
+	if !identified(w, r) {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.state != registered {
+		Refuse(w, "Telemetry.SubscriptionClosed", "Telemetry API subscription is closed")
+		return
+	}
+	io.WriteString(w, `"OK"`)
 }
 
 func (a *API) report(w http.ResponseWriter, r *http.Request, to state, from ...state) {

@@ -1,0 +1,66 @@
+package extension
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// The path and the schemas of the Telemetry API, the newest first. Managed Instances
+// have no other than the newest.
+// Source: docs.aws.amazon.com/lambda/latest/dg/telemetry-api-reference.html
+const telemetryPath = "/2022-07-01/telemetry"
+
+var telemetrySchemas = [...]string{"2025-01-29", "2022-12-13"}
+
+// Bounds of what Lambda gathers before it delivers. The least of bytes and a short
+// wait, as the sandbox freezes between invokes and what is gathered waits for the
+// next one.
+const (
+	telemetryItems  = 1000
+	telemetryBytes  = 256 << 10
+	telemetryMillis = 100
+)
+
+// ErrNoTelemetry is the answer of a platform that has no Telemetry API: it accepts
+// the subscription, with status 202, and delivers nothing.
+var ErrNoTelemetry = errors.New("this platform has no Telemetry API")
+
+// SubscribeTelemetry asks Lambda to deliver the platform's events to a listener,
+// which must be up by now. It is refused once init is over.
+func (c *Client) SubscribeTelemetry(ctx context.Context, l *TelemetryListener) error {
+	var err error
+	for _, schema := range telemetrySchemas {
+		var status int
+		status, err = c.subscribe(ctx, schema, l.uri)
+		refused, isRefusal := errors.AsType[*refusal](err)
+		switch {
+		case status == http.StatusAccepted:
+			return ErrNoTelemetry
+		case err == nil:
+			return nil
+		case !isRefusal || refused.status != http.StatusBadRequest: // which is how an unknown schema is refused
+			return fmt.Errorf("subscribing to telemetry: %w", err)
+		}
+	}
+	return fmt.Errorf("subscribing to telemetry: %w", err)
+}
+
+func (c *Client) subscribe(ctx context.Context, schema, uri string) (status int, err error) {
+	body, err := json.Marshal(map[string]any{
+		"schemaVersion": schema,
+		"types":         []string{"platform"},
+		"buffering":     map[string]int{"maxItems": telemetryItems, "maxBytes": telemetryBytes, "timeoutMs": telemetryMillis},
+		"destination":   map[string]string{"protocol": "HTTP", "URI": uri},
+	})
+	if err != nil {
+		return 0, err
+	}
+	answer, err := c.call(ctx, http.MethodPut, telemetryPath, http.Header{headerIdentifier: {c.identifier}}, body, nil)
+	if err != nil {
+		return 0, err
+	}
+	return answer.StatusCode, nil
+}
