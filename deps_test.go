@@ -30,13 +30,14 @@ func TestImports(t *testing.T) {
 		"larder/cache":                   {"larder/secret", jitter, "github.com/hashicorp/golang-lru/v2/simplelru"},
 		"larder/source":                  {"larder/secret", jitter, sdk},
 		"larder/manifest":                {"larder/cache", "larder/secret", jitter},
-		"larder/server":                  {"larder/manifest", "larder/cache", "larder/secret"},
+		"larder/metrics":                 {"larder/cache", "larder/secret", "larder/extension"},
+		"larder/server":                  {"larder/manifest", "larder/metrics", "larder/cache", "larder/secret"},
 		"larder/policy":                  {"larder/secret"},
 		"larder/extension":               {},
 		"larder/extension/extensiontest": {},
 		"larder/layer":                   {},
 		"larder/layer/":                  {"larder/layer"},
-		"larder/cmd/larder":              {"larder/cache", "larder/extension", "larder/manifest", "larder/policy", "larder/secret", "larder/server", "larder/source", "larder/internal/envfile"},
+		"larder/cmd/larder":              {"larder/cache", "larder/extension", "larder/manifest", "larder/metrics", "larder/policy", "larder/secret", "larder/server", "larder/source", "larder/internal/envfile"},
 		"larder/cmd/larder-local":        {"larder/internal/", "larder/cmd/larder-local/internal/"},
 		"larder/cmd/larder-local/":       {"larder/internal/", "larder/cmd/larder-local/internal/"},
 		"larder/internal/":               {"larder/internal/", sdk, "go.yaml.in/yaml/v3"},
@@ -72,7 +73,7 @@ func TestLinked(t *testing.T) {
 	for _, path := range packages[0].Deps {
 		for _, banned := range []string{
 			"testing", "net/http/httptest", "flag", "os/exec", "larder/internal/", "larder/layer", "larder/extension/extensiontest",
-			"go.yaml.in/", "github.com/rogpeppe/", sdk + "config", sdk + "service/sts",
+			"go.yaml.in/", "github.com/rogpeppe/", "github.com/santhosh-tekuri/", sdk + "config", sdk + "service/sts",
 		} {
 			if matches(path, banned) && path != "larder/internal/jitter" && path != "larder/internal/envfile" {
 				t.Errorf("cmd/larder links %s", path)

@@ -47,6 +47,10 @@ func (c *Cache) beginLocked(keys []secret.Key) *Batch {
 // Len is the number of distinct keys.
 func (b *Batch) Len() int { return len(b.flights) }
 
+// Began reports whether a reader began the fetch of key with Start: for it the answer
+// is a miss, from wherever it comes in the end.
+func (b *Batch) Began(key secret.Key) bool { return b.reads && b.flights[key] != nil }
+
 // Wait returns the outcomes that are there when all have come or ctx ends. By
 // then no call is under way that no reader waits for.
 func (b *Batch) Wait(ctx context.Context) map[secret.Key]Outcome {

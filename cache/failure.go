@@ -66,7 +66,7 @@ func (c *Cache) troubleLocked(e *entry, got reply, now Instant) {
 		}
 	}
 	if e.failing.times == 0 {
-		c.noteLocked(e, slog.LevelWarn, "AWS fails, serving what is in memory", slog.String("problem", got.Err.Error()))
+		c.noteLocked(e, slog.LevelWarn, "AWS fails, serving what is in memory", got.Err)
 	}
 	e.failing.fail(now, c.config.Random())
 }
@@ -74,7 +74,7 @@ func (c *Cache) troubleLocked(e *entry, got reply, now Instant) {
 // relievedLocked notes that e has been refreshed.
 func (c *Cache) relievedLocked(e *entry) {
 	if e.failing.times > 0 {
-		c.noteLocked(e, slog.LevelInfo, "AWS answers again", slog.Int("failures", e.failing.times))
+		c.noteLocked(e, slog.LevelInfo, "AWS answers again", nil, slog.Int("failures", e.failing.times))
 	}
 	e.failing, e.cut, e.denied = backoff{}, backoff{}, Instant{}
 	for _, k := range e.keys {
@@ -108,12 +108,23 @@ func (b *backoff) over(now Instant) bool {
 	return b.times == 0 || passed(b.since, now, b.wait)
 }
 
-// noteLocked logs a line about e when mu is free: a log may be slow.
-func (c *Cache) noteLocked(e *entry, level slog.Level, message string, more slog.Attr) {
+// noteLocked logs a line about e, with err if that is not nil, when mu is free: a log
+// may be slow. What is not declared is named at level debug only.
+func (c *Cache) noteLocked(e *entry, level slog.Level, message string, err *secret.Error, more ...slog.Attr) {
 	key := e.keys[0]
-	c.notices = append(c.notices, func() {
-		c.config.Log.LogAttrs(c.root, level, message, slog.String("ref", key.String()), slog.String("region", key.Region), more)
-	})
+	ref := key.String()
+	if !e.pinned && !c.config.Log.Enabled(c.root, slog.LevelDebug) {
+		ref = secret.Unnamed
+		if err != nil {
+			err = err.Nameless()
+		}
+	}
+	attrs := []slog.Attr{slog.String("ref", ref), slog.String("region", key.Region)}
+	if err != nil {
+		attrs = append(attrs, slog.String("problem", err.Error()))
+	}
+	attrs = append(attrs, more...)
+	c.notices = append(c.notices, func() { c.config.Log.LogAttrs(c.root, level, message, attrs...) })
 }
 
 // unlock frees mu and logs what was noted.

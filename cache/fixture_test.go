@@ -73,7 +73,7 @@ func start(t *testing.T, configs ...func(*cache.Config)) *fixture {
 		Fetch:   f.aws.Fetch,
 		Clock:   clock,
 		Random:  func() float64 { return f.random },
-		Log:     slog.New(slog.NewJSONHandler(&f.log, nil)),
+		Log:     slog.New(slog.NewJSONHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		TTL:     map[secret.Service]time.Duration{secret.SecretsManager: ttl, secret.ParameterStore: ttl},
 		Entries: 1000,
 		Bytes:   1 << 20,

@@ -70,6 +70,35 @@ func TestLog(t *testing.T) {
 	})
 }
 
+// At the usual level the log names what is declared, and nothing else.
+func TestLogNamesWhatIsDeclared(t *testing.T) {
+	t.Parallel()
+	for _, declared := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			var lines strings.Builder
+			f := start(t, bounded, func(c *cache.Config) {
+				c.Log = slog.New(slog.NewTextHandler(&lines, nil))
+				if declared {
+					declare(db)(c)
+				}
+			})
+			aws := f.instant()
+			aws.set(found(db, "v1"))
+			f.get(db)
+			denied := failed(db, secret.Denied)
+			denied.Err.Code, denied.Err.Action = "AccessDeniedException", secret.GetSecretValue
+			denied.Err.Message = "not authorized on resource: " + db.ID
+			for _, r := range []secret.Result{denied, found(db, "v2")} {
+				aws.set(r)
+				f.force(db)
+			}
+			check(t, fmt.Sprintf("declared %t: named", declared), strings.Contains(lines.String(), db.ID), declared)
+			check(t, fmt.Sprintf("declared %t: told", declared), strings.Count(lines.String(), "\n"), 2)
+			check(t, "the action", strings.Contains(lines.String(), "needs "+secret.GetSecretValue), true)
+		})
+	}
+}
+
 // slow is a log that takes long: in every line it asks the cache something.
 type slow struct {
 	slog.Handler

@@ -49,6 +49,10 @@ func (m *Manifest) declared(key secret.Key) bool {
 	return m.arns[key]
 }
 
+// Declares reports whether key is declared. Of what is asked for by ARN that is known
+// only under DeclaredOnly, or where a reference has the ARN.
+func (m *Manifest) Declares(key secret.Key) bool { return m.declared(key) }
+
 // learn notes the ARNs in the answer for a declared key.
 func (m *Manifest) learn(key secret.Key, r *secret.Record) {
 	if !m.config.DeclaredOnly {

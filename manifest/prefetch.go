@@ -47,6 +47,17 @@ func (p Problem) String() string {
 	return p.Declaration.String() + ": " + e.Error()
 }
 
+// Without returns the variables that have no value and need one, each once: for all
+// of LARDER_PREFETCH that is its name.
+func (v Verdict) Without() []string {
+	var names []string
+	for _, p := range slices.Concat(v.Missing, v.Late) {
+		names = append(names, p.Declaration.Variable)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // maxNamed bounds the problems that a message names: one line of a log holds no
 // more than 256 KB.
 const maxNamed = 50

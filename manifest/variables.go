@@ -73,6 +73,9 @@ func (m *Manifest) Variables(ctx context.Context, now bool) (values []Variable, 
 				r.answer, r.err = m.get(ctx, key, true)
 			} else {
 				r.answer, r.err = m.read(ctx, first, during, key)
+				if first.batch.Began(key) && r.answer.How != cache.Stale {
+					r.answer.How = cache.Miss
+				}
 			}
 		})
 	}

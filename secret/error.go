@@ -39,6 +39,9 @@ const (
 	// Canceled: the call was given up by its owner. Never remembered as a failure
 	// of the secret.
 	Canceled
+
+	// LastClass is the greatest of them.
+	LastClass = Canceled
 )
 
 var classNames = [...]string{
@@ -91,6 +94,15 @@ func (e *Error) Word() string {
 		return e.Code
 	}
 	return e.Class.String()
+}
+
+// Unnamed stands in a log for a reference that nothing declares.
+const Unnamed = "not declared; level DEBUG names it"
+
+// Nameless returns e without the name of what was asked for, and without any text
+// that may hold it: for a log in which only what is declared is named.
+func (e *Error) Nameless() *Error {
+	return &Error{Class: e.Class, Code: e.Code, Status: e.Status, Action: e.Action, Key: Key{Role: e.Key.Role}}
 }
 
 // Error names the reference, the Region, the code, and the action to allow with

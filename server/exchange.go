@@ -14,14 +14,18 @@ type exchange struct {
 	w http.ResponseWriter
 	r *http.Request
 
-	ref     string // of what is read; empty where that is no single secret
-	how     cache.How
-	status  int
-	failure *secret.Error // nil with a value, and when the guard refused
+	ref      string     // of what is read; empty where that is no single secret
+	key      secret.Key // of what is read by a name of the request's
+	declared bool       // the request is about what the function declares
+	how      cache.How
+	age      time.Duration
+	status   int
+	failure  *secret.Error // nil with a value, and when the guard refused
+	refusal  *refusal      // nil unless the guard refused, or there is no such path
 }
 
 // asks notes what the request is about.
-func (x *exchange) asks(key secret.Key) { x.ref = key.String() }
+func (x *exchange) asks(key secret.Key) { x.key, x.ref = key, key.String() }
 
 // got notes where the answer came from and writes the headers about it.
 func (x *exchange) got(a cache.Answer) {
@@ -37,6 +41,7 @@ func (x *exchange) got(a cache.Answer) {
 
 // dates writes how old an answer is. The ETag is its version, which seen= takes.
 func (x *exchange) dates(version string, age time.Duration, stale bool) {
+	x.age = age
 	h := x.w.Header()
 	if version != "" {
 		h.Set("ETag", strconv.Quote(version))

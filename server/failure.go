@@ -134,6 +134,7 @@ func refuseOwn(x *exchange, r *refusal) {
 
 // refused writes the headers of a refusal.
 func (x *exchange) refused(r *refusal) {
+	x.refusal = r
 	h := x.w.Header()
 	h.Set("Larder-Error", r.code)
 	switch r {

@@ -17,6 +17,7 @@ import (
 	"larder/cache"
 	"larder/internal/canary"
 	"larder/manifest"
+	"larder/metrics"
 	"larder/secret"
 	"larder/server"
 )
@@ -34,6 +35,7 @@ type stand struct {
 	*server.Server
 	t        testing.TB
 	manifest *manifest.Manifest
+	counters *metrics.Counters
 	log      *slog.Logger
 
 	mu      sync.Mutex
@@ -49,11 +51,12 @@ type setup struct {
 	manifest manifest.Config
 	cache    cache.Config
 	token    string
+	level    slog.Level // of the log
 }
 
 // start returns a stand of which init is over, with nothing in memory.
 func start(t testing.TB, change ...func(*setup)) *stand {
-	c := setup{token: token}
+	c := setup{token: token, level: slog.LevelDebug}
 	c.cache = cache.Config{
 		TTL:     map[secret.Service]time.Duration{secret.SecretsManager: time.Minute, secret.ParameterStore: time.Minute},
 		Entries: 1000, Bytes: 16 << 20,
@@ -62,7 +65,7 @@ func start(t testing.TB, change ...func(*setup)) *stand {
 		f(&c)
 	}
 	s := &stand{t: t, calls: make(map[secret.Key]int), results: make(map[string]secret.Result)}
-	s.log = slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s.log = slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: c.level}))
 	var mistakes []error
 	c.manifest.Declarations, mistakes = manifest.Find(c.environ, true, region)
 	if len(mistakes) > 0 {
@@ -72,8 +75,10 @@ func start(t testing.TB, change ...func(*setup)) *stand {
 	c.cache.Declared = manifest.Keys(c.manifest.Declarations)
 	c.manifest.Cache = cache.New(c.cache)
 	s.manifest = manifest.New(c.manifest)
+	s.counters = metrics.New(metrics.Config{Cache: c.manifest.Cache.Stats})
 	s.Server = server.New(server.Config{
-		Manifest: s.manifest, Region: region, Token: func(_ context.Context, presented string) bool { return presented == c.token }, Log: s.log,
+		Manifest: s.manifest, Region: region, Token: func(_ context.Context, presented string) bool { return presented == c.token },
+		Metrics: s.counters, Log: s.log,
 	})
 	s.manifest.Defer() // nothing is prefetched
 	t.Cleanup(func() {

@@ -62,7 +62,7 @@ var (
 	}
 	errPath = &refusal{
 		status: http.StatusNotFound, code: "NoSuchPath",
-		message: "no such path; there are /value, /env, /secretsmanager/get, /systemsmanager/parameters/get and /v1/",
+		message: "no such path; there are /value, /env, /metrics, /secretsmanager/get, /systemsmanager/parameters/get and /v1/",
 	}
 )
 

@@ -26,6 +26,7 @@ func contracts() []contract {
 		{"own", "/value?ref=secretsmanager://a", nil},
 		{"variables", "/env", nil},
 		{"variable", "/env/A", nil},
+		{"metrics", "/metrics", nil},
 		{"no path", "/nothing", nil},
 		{"AWS's secrets", secretPath + "?secretId=a", aws},
 		{"AWS's parameters", parameterPath + "?name=a", aws},
@@ -161,7 +162,7 @@ func TestUnknownPaths(t *testing.T) {
 	for _, path := range []string{
 		"/", "//", "/value/", "//value", "/./value", "/x/../value", "/%76alue", "/value%2F", "/value%00", "/Value", "/env%2FA", "//env/A", "/v1", "/V1/a", "/v2/a",
 		"/ping/", "//ping", "/x/%2e%2e/ping", "/..%2fping", "/secretsmanager/get//", "/secretsmanager//get", "/secretsmanager/../secretsmanager/get",
-		"/secretsmanager%2Fget", "/secretsmanager/get/x", "/secretsmanager", "/systemsmanager/parameters/get/../get", "/metrics", "/favicon.ico",
+		"/secretsmanager%2Fget", "/secretsmanager/get/x", "/secretsmanager", "/systemsmanager/parameters/get/../get", "/metrics/", "//metrics", "/favicon.ico",
 		"http://localhost//value", "http://localhost",
 	} {
 		a := s.get(path + "?ref=secretsmanager://a&secretId=a&name=a")

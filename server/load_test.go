@@ -65,7 +65,7 @@ func TestPrintedServer(t *testing.T) {
 	t.Parallel()
 	s := start(t, environ("A=secretsmanager://a"), func(c *setup) { c.token = planted })
 	s.get("/env", "X-Vault-Token: "+planted)
-	config := server.Config{Manifest: s.manifest, Region: region, Token: func(_ context.Context, presented string) bool { return presented == planted }, Log: s.log}
+	config := server.Config{Manifest: s.manifest, Region: region, Token: func(_ context.Context, presented string) bool { return presented == planted }, Metrics: s.counters, Log: s.log}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		for _, v := range []any{config, &config, s.Server, server.New(config)} {
 			noCanary(t, fmt.Sprintf("%s of %T", verb, v), fmt.Appendf(nil, verb, v))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"larder/manifest"
+	"larder/metrics"
 	"larder/secret"
 )
 
@@ -25,6 +26,8 @@ type Config struct {
 	// it is the function. It may have to load credentials for that; ctx, which is the
 	// request's, ends the wait.
 	Token func(ctx context.Context, presented string) bool
+	// Metrics counts the reads, and is what /metrics shows.
+	Metrics *metrics.Counters
 	// Log gets one line for each read, never with a value: at level debug, and at
 	// warn for a failure that somebody has to mend.
 	Log *slog.Logger
@@ -41,6 +44,7 @@ func New(config Config) *Server { return &Server{config: config} }
 
 // endpoint is what serves a path, and how it words a refusal.
 type endpoint struct {
+	name   string // the path, without the name of what is read
 	serve  func(*exchange)
 	refuse func(*exchange, *refusal)
 	open   bool // not guarded
@@ -53,21 +57,23 @@ type endpoint struct {
 func (s *Server) route(path string) endpoint {
 	switch path {
 	case "/secretsmanager/get", "/secretsmanager/get/":
-		return endpoint{serve: s.awsSecret, refuse: refuseAWS}
+		return endpoint{name: path, serve: s.awsSecret, refuse: refuseAWS}
 	case "/systemsmanager/parameters/get", "/systemsmanager/parameters/get/":
-		return endpoint{serve: s.awsParameter, refuse: refuseAWS}
+		return endpoint{name: path, serve: s.awsParameter, refuse: refuseAWS}
 	case "/ping":
-		return endpoint{serve: ping, refuse: refuseProvider, open: true}
+		return endpoint{name: path, serve: ping, refuse: refuseProvider, open: true}
 	case "/value":
-		return endpoint{serve: s.value, refuse: refuseOwn}
+		return endpoint{name: path, serve: s.value, refuse: refuseOwn}
 	case "/env":
-		return endpoint{serve: s.variables, refuse: refuseOwn}
+		return endpoint{name: path, serve: s.variables, refuse: refuseOwn}
+	case "/metrics":
+		return endpoint{name: path, serve: s.metrics, refuse: refuseOwn}
 	}
 	switch {
 	case strings.HasPrefix(path, providerPrefix):
-		return endpoint{serve: s.providerSecret, refuse: refuseProvider}
+		return endpoint{name: providerPrefix, serve: s.providerSecret, refuse: refuseProvider}
 	case strings.HasPrefix(path, variablePrefix):
-		return endpoint{serve: s.variable, refuse: refuseOwn}
+		return endpoint{name: variablePrefix, serve: s.variable, refuse: refuseOwn}
 	}
 	return endpoint{serve: noPath, refuse: refuseOwn}
 }
@@ -83,18 +89,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer s.inFlight.Add(-1)
 		at.serve(x)
 	}
-	s.logRead(x, time.Since(start))
+	s.count(x)
+	s.logRead(x, at, time.Since(start))
 }
 
 func noPath(x *exchange) { refuseOwn(x, errPath) }
 
 // logRead writes a line for each read. On AWS's paths it is the only one in words
 // about a failure, so those that somebody has to mend are warnings. That a secret
-// does not exist may be what an application wants to know.
+// does not exist may be what an application wants to know. What nothing declares is
+// named at level debug only.
 //
 // The timeline of larder-local parses these lines: the message "read", with path,
 // ref, result, status and ms.
-func (s *Server) logRead(x *exchange, took time.Duration) {
+func (s *Server) logRead(x *exchange, at endpoint, took time.Duration) {
 	level := slog.LevelDebug
 	if e := x.failure; e != nil && e.Class != secret.NotFound && e.Class != secret.Canceled {
 		level = slog.LevelWarn
@@ -103,15 +111,19 @@ func (s *Server) logRead(x *exchange, took time.Duration) {
 	if !s.config.Log.Enabled(ctx, level) {
 		return
 	}
+	path, ref, failure := x.r.URL.EscapedPath(), x.ref, x.failure
+	if !s.config.Log.Enabled(ctx, slog.LevelDebug) && !x.declared && !s.config.Manifest.Declares(x.key) {
+		path, ref, failure = at.name, secret.Unnamed, failure.Nameless()
+	}
 	attrs := []slog.Attr{
-		slog.String("path", x.r.URL.EscapedPath()),
-		slog.String("ref", x.ref),
+		slog.String("path", path),
+		slog.String("ref", ref),
 		slog.String("result", x.result()),
 		slog.Int("status", x.status),
 		slog.Float64("ms", float64(took.Microseconds())/1000),
 	}
-	if x.failure != nil {
-		attrs = append(attrs, slog.String("problem", x.failure.Error()))
+	if failure != nil {
+		attrs = append(attrs, slog.String("problem", failure.Error()))
 	}
 	s.config.Log.LogAttrs(ctx, level, "read", attrs...)
 }

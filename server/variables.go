@@ -30,7 +30,7 @@ func (s *Server) variable(x *exchange) {
 	name := strings.TrimPrefix(x.r.URL.Path, variablePrefix) // decoded, see route
 	v, err := s.config.Manifest.Variable(x.r.Context(), name, demand)
 	if d := v.Declaration; d.Variable != "" { // there is such a variable
-		x.ref = d.Reference.String()
+		x.ref, x.declared = d.Reference.String(), true
 	}
 	x.got(v.Answer)
 	if err != nil {
@@ -45,6 +45,7 @@ func (s *Server) variable(x *exchange) {
 // of the two cannot carry is left out and named in Larder-Binary; what has no value
 // and needs none is named in Larder-Absent.
 func (s *Server) variables(x *exchange) {
+	x.declared = true
 	_, demand, err := parseRead(x.r.URL.RawQuery, errDemands)
 	if err != nil {
 		x.fail(badRequest(err))

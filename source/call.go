@@ -148,10 +148,10 @@ func attempt[T any](call context.Context, c *caller, action string, try func(con
 	start := c.clock.now()
 	out, err := try(w.trace(ctx))
 	noteStandstill(ctx, c.clock, start, attemptLimit)
-	observed := Call{Action: action, Region: c.region, Outcome: "OK", Duration: time.Since(start.monotonic)}
+	observed := Call{Action: action, Region: c.region, Duration: time.Since(start.monotonic)}
 	if err != nil {
 		failure, next = c.judge(err, action, w.died(call.Err() != nil), signed)
-		observed.Outcome = failure.Word()
+		observed.Failure = failure.Class
 	}
 	c.observe(observed)
 	return out, failure, next

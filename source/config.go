@@ -97,8 +97,8 @@ type Call struct {
 	Action string
 	// Region is where it was asked.
 	Region string
-	// Outcome is "OK", or the word of the error: see [secret.Error.Word].
-	Outcome string
+	// Failure is the class of what went wrong; 0 for an answer.
+	Failure secret.Class
 	// Duration is from sending the request until the answer was read.
 	Duration time.Duration
 }

@@ -208,7 +208,11 @@ func TestSuspects(t *testing.T) {
 				}
 				var outcomes []string
 				for _, a := range st.attempts {
-					outcomes = append(outcomes, a.Outcome)
+					outcome := "OK"
+					if a.Failure != 0 {
+						outcome = a.Failure.String()
+					}
+					outcomes = append(outcomes, outcome)
 				}
 				if took := time.Since(start); took != tt.took || !slices.Equal(outcomes, tt.attempts) {
 					t.Errorf("Fetch took %v in attempts %v, want %v in %v", took, outcomes, tt.took, tt.attempts)
@@ -257,7 +261,7 @@ func TestFrozenInUse(t *testing.T) {
 				t.Errorf("Fetch = %q, want a value", got)
 			}
 		}
-		if a := st.attempts; len(a) != 3 || a[0].Outcome != "OK" || a[1].Outcome != "Unavailable" || a[2].Outcome != "OK" {
+		if a := st.attempts; len(a) != 3 || a[0].Failure != 0 || a[1].Failure != secret.Unavailable || a[2].Failure != 0 {
 			t.Errorf("observed %+v, want a value, a suspect connection that was given up, and a value", a)
 		}
 	})

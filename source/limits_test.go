@@ -34,7 +34,7 @@ func TestCancel(t *testing.T) {
 				if took := time.Since(start); took != 0 {
 					t.Errorf("Fetch went on for %v after it was cancelled", took)
 				}
-				if a := st.attempts; len(a) != 1 || a[0].Outcome != "Canceled" {
+				if a := st.attempts; len(a) != 1 || a[0].Failure != secret.Canceled {
 					t.Errorf("observed %+v, want one attempt that was cancelled", a)
 				}
 				// From now on there is not even a call.

@@ -42,7 +42,7 @@ func inBubble(t *testing.T, test func(*testing.T, *bubble), environ ...string) {
 			t.Fatal(text(warnings), text(mistakes))
 		}
 		b := &bubble{t: t}
-		b.larder = assemble(s, newLog(&b.output, false, s.level))
+		b.larder = assemble(s, &b.output, newLog(&b.output, false, s.level))
 		b.cache.Close()
 		b.cache = cache.New(cache.Config{
 			Fetch: b.fetch, TTL: s.ttl, MaxStale: s.maxStale, Entries: s.entries, Bytes: s.cacheBytes,
@@ -65,7 +65,7 @@ func (b *bubble) fetch(ctx context.Context, keys []secret.Key, deliver func(secr
 	b.running++
 	hangs, busy := b.hangs, b.busy
 	b.mu.Unlock()
-	b.calls.Add(1)
+	b.metrics.Call(secret.GetSecretValue, 0)
 	if hangs {
 		<-ctx.Done()
 	}

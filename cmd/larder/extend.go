@@ -11,12 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"larder/cache"
 	"larder/extension"
 	"larder/manifest"
+	"larder/metrics"
 	"larder/server"
 	"larder/source"
 )
@@ -32,7 +32,8 @@ const (
 type larder struct {
 	settings settings
 	log      *slog.Logger
-	calls    atomic.Int64 // to AWS
+	metrics  *metrics.Counters
+	reports  *reports
 	source   *source.Source
 	cache    *cache.Cache
 	manifest *manifest.Manifest
@@ -46,18 +47,19 @@ type larder struct {
 // logged, and Lambda has been told of it where it has an ear.
 func extend(ctx context.Context, self string, environ []string, out io.Writer) error {
 	s, warnings, mistakes := readSettings(environ)
-	log := newLog(out, s.json, s.level)
+	lines := &lineWriter{out: out}
+	log := newLog(lines, s.json, s.level)
 	for _, w := range warnings {
 		log.Warn("setting", "problem", w.Error())
 	}
-	err := start(ctx, self, s, mistakes, log)
+	err := start(ctx, self, s, mistakes, lines, log)
 	if err != nil {
 		log.Error("exit", "problem", err.Error())
 	}
 	return err
 }
 
-func start(ctx context.Context, self string, s settings, mistakes []error, log *slog.Logger) error {
+func start(ctx context.Context, self string, s settings, mistakes []error, lines io.Writer, log *slog.Logger) error {
 	if s.runtimeAPI == "" {
 		return errors.New("AWS_LAMBDA_RUNTIME_API is not set: Lambda starts this program, from /opt/extensions")
 	}
@@ -69,7 +71,7 @@ func start(ctx context.Context, self string, s settings, mistakes []error, log *
 		closeAll(listeners)
 		return extension.Fail(ctx, client, &extension.Fault{Type: configInvalid, Message: join(mistakes)})
 	}
-	return assemble(s, log).run(ctx, client, listeners)
+	return assemble(s, lines, log).run(ctx, client, listeners)
 }
 
 func join(errs []error) string {
@@ -80,21 +82,16 @@ func join(errs []error) string {
 	return strings.Join(texts, "; ")
 }
 
-func newLog(out io.Writer, json bool, level slog.Level) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
-	if json {
-		return slog.New(slog.NewJSONHandler(out, options))
-	}
-	return slog.New(slog.NewTextHandler(out, options))
-}
-
 // assemble connects the parts. It is on the way to register, so nothing in it
 // makes a client, reads a file or opens a connection.
-func assemble(s settings, log *slog.Logger) *larder {
+func assemble(s settings, lines io.Writer, log *slog.Logger) *larder {
 	l := &larder{settings: s, log: log}
+	l.metrics = metrics.New(metrics.Config{
+		Cache: func() cache.Stats { return l.cache.Stats() }, Managed: s.mode == managedInstances,
+	})
 	config := s.source()
 	config.Log = log
-	config.Observe = func(source.Call) { l.calls.Add(1) }
+	config.Observe = func(c source.Call) { l.metrics.Call(c.Action, c.Failure) }
 	l.source = source.New(config)
 	l.cache = cache.New(cache.Config{
 		Fetch: l.source.Fetch, Log: log, TTL: s.ttl, MaxStale: s.maxStale,
@@ -106,8 +103,11 @@ func assemble(s settings, log *slog.Logger) *larder {
 		Warn: s.warn, DeclaredOnly: s.declaredOnly, Region: s.region,
 	})
 	l.http = server.HTTP(server.New(server.Config{
-		Manifest: l.manifest, Region: s.region, Token: l.source.Recognizes, Log: log,
+		Manifest: l.manifest, Region: s.region, Token: l.source.Recognizes, Metrics: l.metrics, Log: log,
 	}), log)
+	if s.metrics {
+		l.reports = newReports(l.metrics, s, lines, log)
+	}
 	return l
 }
 
@@ -128,6 +128,7 @@ func (l *larder) run(ctx context.Context, client *extension.Client, listeners []
 		lifecycle.Events = []string{extension.Shutdown}
 		lifecycle.Init = l.initManaged
 	}
+	lifecycle.Init = l.reports.around(client, lifecycle.Init)
 	return lifecycle.Run(ctx)
 }
 
@@ -145,10 +146,20 @@ func (l *larder) serve(listeners []net.Listener, fail context.CancelCauseFunc) {
 	}
 }
 
-// shutdown runs at SHUTDOWN; close does the work, which is the same for every
-// way to the end.
-func (l *larder) shutdown(_ context.Context, e extension.Event) {
-	l.log.Info("shutdown", "reason", strings.ToLower(e.Reason))
+// shutdown runs at SHUTDOWN, after the runtime has gone; close does the work, which
+// is the same for every way to the end. The timeline of larder-local reads both
+// lines and all that they say.
+func (l *larder) shutdown(ctx context.Context, e extension.Event) {
+	l.reports.last(ctx)
+	for _, h := range l.manifest.Holdings() {
+		attrs := []slog.Attr{slog.String("variable", h.Variable), slog.String("ref", h.Reference.String()), slog.String("state", string(h.State))}
+		if h.State != cache.Missing {
+			attrs = append(attrs, slog.String("version", h.Version), slog.Float64("age", h.Age.Round(time.Millisecond).Seconds()))
+		}
+		l.log.LogAttrs(ctx, slog.LevelDebug, "declared", attrs...)
+	}
+	reason := slog.String("reason", strings.ToLower(e.Reason))
+	l.log.LogAttrs(ctx, slog.LevelInfo, "shutdown", append([]slog.Attr{reason}, l.metrics.Summary()...)...)
 }
 
 // closeTimeout bounds the wait for readers at the end: of the two seconds that a
@@ -162,6 +173,7 @@ func (l *larder) close() {
 	defer cancel()
 	l.manifest.Settle()
 	l.cache.Close()
+	l.reports.close(ctx)
 	if l.http.Shutdown(ctx) != nil {
 		_ = l.http.Close() // who is not done by now is cut off
 	}

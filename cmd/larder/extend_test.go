@@ -196,7 +196,7 @@ func TestRunServerFails(t *testing.T) {
 	if len(mistakes) > 0 {
 		t.Fatal(text(mistakes))
 	}
-	l := assemble(s, slog.New(slog.DiscardHandler))
+	l := assemble(s, io.Discard, slog.New(slog.DiscardHandler))
 	broken := &brokenListener{Listener: occupy(t, "127.0.0.1", st.port), fail: make(chan struct{})}
 	go func() {
 		st.ended <- l.run(t.Context(), extension.NewClient(s.runtimeAPI, "larder"), []net.Listener{broken})

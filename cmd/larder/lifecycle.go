@@ -30,9 +30,14 @@ func (l *larder) init(ctx context.Context) error {
 // prefetch fetches what is declared until ctx ends. The timeline of larder-local
 // reads the line "prefetch done" and all that it says.
 func (l *larder) prefetch(ctx context.Context) manifest.Verdict {
-	start, calls := time.Now(), l.calls.Load()
+	start, calls := time.Now(), l.metrics.Calls()
 	v := l.manifest.Prefetch(ctx)
-	l.log.Info("prefetch done", "declared", v.Keys, "fetched", v.Fetched, "calls", l.calls.Load()-calls, "ms", millis(start))
+	l.metrics.Init(time.Since(start))
+	attrs := []any{"declared", v.Keys, "fetched", v.Fetched, "calls", l.metrics.Calls() - calls, "ms", millis(start)}
+	if missing := v.Without(); len(missing) > 0 {
+		attrs = append(attrs, "missing", missing)
+	}
+	l.log.Info("prefetch done", attrs...)
 	for _, p := range v.Late {
 		l.log.Warn("not fetched in time, a read asks again", "problem", p.String())
 	}
@@ -53,9 +58,15 @@ func (l *larder) warn(v manifest.Verdict) {
 
 // invoke runs at each INVOKE, in parallel with the handler.
 func (l *larder) invoke(ctx context.Context, e extension.Event) {
-	l.log.Debug("invoke", "requestId", e.RequestID)
+	l.begins(e)
 	l.manifest.Invoked()
 	holdNext(ctx, e, l.refresh)
+	l.reports.due()
+}
+
+func (l *larder) begins(e extension.Event) {
+	l.metrics.Invoked()
+	l.log.Debug("invoke", "requestId", e.RequestID)
 }
 
 // Bounds of how long next is held for AWS. What it takes beyond the handler's own
@@ -82,9 +93,10 @@ func within(ctx context.Context, limit time.Duration, ask func(context.Context))
 // refresh fetches what is due until ctx ends. The timeline of larder-local reads
 // the line "refresh done" and all that it says.
 func (l *larder) refresh(ctx context.Context) {
-	start, calls := time.Now(), l.calls.Load()
+	start, calls := time.Now(), l.metrics.Calls()
 	if asked, got := l.manifest.Refresh(ctx); asked > 0 {
-		l.log.Debug("refresh done", "due", asked, "fetched", got, "calls", l.calls.Load()-calls, "ms", millis(start))
+		l.metrics.Refreshed(time.Since(start))
+		l.log.Debug("refresh done", "due", asked, "fetched", got, "calls", l.metrics.Calls()-calls, "ms", millis(start))
 	}
 }
 
@@ -106,7 +118,7 @@ func (l *larder) afterRestore(ctx context.Context, e extension.Event) {
 		return
 	}
 	l.restored = true
-	l.log.Debug("invoke", "requestId", e.RequestID)
+	l.begins(e)
 	l.source.Keep()
 	l.cache.Keep()
 	holdNext(ctx, e, func(ctx context.Context) { l.warn(l.prefetch(ctx)) })
@@ -131,6 +143,7 @@ func (l *larder) initManaged(ctx context.Context) error {
 			case <-ctx.Done():
 				return
 			case <-ticks.C:
+				l.reports.due()
 				within(ctx, maxHold, l.refresh) // one that hangs does not keep the others from their turn
 			}
 		}

@@ -30,6 +30,7 @@ type sdkSettings struct {
 func (s *settings) readPlatform(env map[string]string) (mistakes []error) {
 	s.runtimeAPI = env["AWS_LAMBDA_RUNTIME_API"]
 	s.functionName = env["AWS_LAMBDA_FUNCTION_NAME"]
+	s.version = env["AWS_LAMBDA_FUNCTION_VERSION"]
 	s.json = strings.EqualFold(env["AWS_LAMBDA_LOG_FORMAT"], "JSON")
 	if s.region = env["AWS_REGION"]; s.region == "" {
 		s.region = env["AWS_DEFAULT_REGION"]

@@ -30,12 +30,14 @@ type settings struct {
 	maxStale       time.Duration
 	cacheBytes     int
 	declaredOnly   bool
+	metrics        bool // embedded-metric lines in the log
 
 	// What Lambda and the SDK's users set.
 	runtimeAPI   string
 	mode         mode
 	region       string
 	functionName string
+	version      string // of the function
 	json         bool
 	sdk          sdkSettings
 

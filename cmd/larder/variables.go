@@ -20,6 +20,8 @@ const (
 	awsPrefix = "PARAMETERS_SECRETS_EXTENSION_"
 	awsAlias  = "PARAMETERS_AND_SECRETS_EXTENSION_"
 	ourPrefix = "LARDER_"
+
+	levelVariable = awsPrefix + "LOG_LEVEL"
 )
 
 // variable is one setting. The README's table is tested against these.
@@ -43,6 +45,9 @@ func (v variable) read(s *settings, env map[string]string) (warning, mistake err
 	text := strings.TrimSpace(env[v.name])
 	if rest, ok := strings.CutPrefix(v.name, awsPrefix); ok && text == "" {
 		text = strings.TrimSpace(env[awsAlias+rest])
+	}
+	if v.name == levelVariable && text == "" {
+		text = lambdaLevel(env["AWS_LAMBDA_LOG_LEVEL"])
 	}
 	if text == "" {
 		text = v.fallback
@@ -93,7 +98,7 @@ func awsVariables() []variable {
 			s.port = n
 			return nil
 		}},
-		{awsPrefix + "LOG_LEVEL", "INFO", func(s *settings, text string) (err error) {
+		{levelVariable, "INFO", func(s *settings, text string) (err error) {
 			s.level, err = level(text)
 			return err
 		}},
@@ -137,6 +142,13 @@ func ourVariables() []variable {
 		{"LARDER_DECLARED_ONLY", "false", func(s *settings, text string) (err error) {
 			s.declaredOnly, err = truth(text)
 			return err
+		}},
+		{"LARDER_METRICS", "off", func(s *settings, text string) error {
+			if text != "off" && text != "emf" {
+				return errors.New("write off or emf")
+			}
+			s.metrics = text == "emf"
+			return nil
 		}},
 		{"LARDER_NEXT_WRAPPER", "", func(*settings, string) error { return nil }}, // larder-exec reads it
 	}
@@ -269,4 +281,19 @@ func level(text string) (slog.Level, error) {
 		return levelNone, nil
 	}
 	return 0, errors.New("write DEBUG, INFO, WARN, ERROR or NONE")
+}
+
+// lambdaLevel returns the level that the function is set to, in our words, and ""
+// for none.
+// Source: docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+func lambdaLevel(text string) string {
+	switch text = strings.ToUpper(strings.TrimSpace(text)); text {
+	case "TRACE":
+		return "DEBUG"
+	case "FATAL":
+		return "ERROR"
+	case "DEBUG", "INFO", "WARN", "ERROR":
+		return text
+	}
+	return ""
 }

@@ -107,6 +107,9 @@ func settingTests() []struct {
 			{"4294967297KiB", 16 << 20, "bytes"}, {"1.5MiB", 16 << 20, "bytes"}, {"MiB", 16 << 20, "bytes"}, {"1GiB", 16 << 20, "bytes"},
 		}},
 		{"LARDER_DECLARED_ONLY", func(s settings) any { return s.declaredOnly }, truths(false)},
+		{"LARDER_METRICS", func(s settings) any { return s.metrics }, []given{
+			{"off", false, fine}, {"emf", true, fine}, {"EMF", false, "write off or emf"}, {"true", false, "write off or emf"},
+		}},
 		{"LARDER_NEXT_WRAPPER", func(settings) any { return "larder-exec's" }, []given{{"/opt/next", "larder-exec's", fine}}},
 	}
 }

@@ -67,6 +67,7 @@ func parse(line []byte) (r record, ok bool) {
 			err = json.Unmarshal(a.value, &r.level)
 		case "msg":
 			err = json.Unmarshal(a.value, &r.msg)
+		case "extension": // as Source
 		default:
 			r.attrs = append(r.attrs, a)
 		}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"larder/extension"
+	"larder/metrics"
+)
+
+// reports is what LARDER_METRICS=emf asks for: embedded-metric lines among those of
+// the log, with what Lambda's platform events tell. nil where it is not asked for:
+// then there is no listener, no subscription, and no line.
+type reports struct {
+	counters *metrics.Counters
+	log      *slog.Logger
+	out      io.Writer // whole lines
+	listener *extension.TelemetryListener
+	told     chan struct{} // gets something when the platform has told something
+
+	mu       sync.Mutex
+	embedded *metrics.Embedded
+}
+
+func newReports(c *metrics.Counters, s settings, out io.Writer, log *slog.Logger) *reports {
+	return &reports{
+		counters: c, log: log, out: out, told: make(chan struct{}, 1),
+		embedded: c.Embedded(s.functionName, s.version, time.Now()),
+	}
+}
+
+// subscribeTimeout bounds what Lambda may take to answer the subscription: init does
+// not wait for metrics.
+const subscribeTimeout = time.Second
+
+// around returns init with a subscription to the platform's events beside it, and a
+// line after it. Lambda takes subscriptions only until init is over.
+func (r *reports) around(client *extension.Client, init func(context.Context) error) func(context.Context) error {
+	if r == nil {
+		return init
+	}
+	return func(ctx context.Context) error {
+		registered := time.Now()
+		var subscribing sync.WaitGroup
+		subscribing.Go(func() {
+			within(ctx, subscribeTimeout, func(ctx context.Context) { r.subscribe(ctx, client) })
+		})
+		err := init(ctx)
+		subscribing.Wait()
+		if err == nil {
+			r.write()
+			r.counters.Ready(registered, time.Now())
+		}
+		return err
+	}
+}
+
+func (r *reports) subscribe(ctx context.Context, client *extension.Client) {
+	listener, err := extension.ListenTelemetry(ctx, r.event)
+	if err == nil {
+		if err = client.SubscribeTelemetry(ctx, listener); err == nil {
+			r.listener = listener
+			return
+		}
+		listener.Close(ctx)
+	}
+	r.log.Warn("no metrics of the platform", "problem", err.Error())
+}
+
+func (r *reports) event(e extension.PlatformEvent) {
+	r.counters.Platform(e)
+	select {
+	case r.told <- struct{}{}:
+	default:
+	}
+}
+
+// due writes a line if it is time for one.
+func (r *reports) due() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	due := r.embedded.Due(time.Now())
+	r.mu.Unlock()
+	if due {
+		r.write()
+	}
+}
+
+func (r *reports) write() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, _ = r.out.Write(r.embedded.Line(time.Now())) // who would be told?
+}
+
+// lastEvents is how long the end waits for what Lambda has to tell of the last
+// invoke, which comes with SHUTDOWN or just after it.
+const lastEvents = 100 * time.Millisecond
+
+// last writes the last line.
+func (r *reports) last(ctx context.Context) {
+	if r == nil {
+		return
+	}
+	within(ctx, lastEvents, func(ctx context.Context) {
+		for r.counters.Awaited() {
+			select {
+			case <-r.told:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	r.write()
+}
+
+func (r *reports) close(ctx context.Context) {
+	if r != nil && r.listener != nil {
+		r.listener.Close(ctx)
+	}
+}
