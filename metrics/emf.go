@@ -15,15 +15,15 @@ type Embedded struct {
 	function string
 	version  string
 
-	last   totals // when the last line was made
-	lastAt time.Time
-	initIn bool // the platform's figures of init have been in a line
+	last   totals    // when the last line was made
+	lastAt time.Time // by the wall clock: the other one may stand still in a freeze
+	initIn bool      // the platform's figures of init have been in a line
 }
 
 // Embedded returns a writer of lines for a function, as of now. An empty name is
 // written as "function", since a dimension must have a value.
 func (c *Counters) Embedded(function, version string, now time.Time) *Embedded {
-	return &Embedded{counters: c, function: cmp.Or(function, "function"), version: version, lastAt: now}
+	return &Embedded{counters: c, function: cmp.Or(function, "function"), version: version, lastAt: now.Round(0)}
 }
 
 // A line is due after so many invokes, or after so much time: a busy sandbox writes
@@ -35,7 +35,7 @@ const (
 
 // Due reports whether it is time for another line.
 func (e *Embedded) Due(now time.Time) bool {
-	return e.counters.invokes.Load()-e.last.invokes >= everyInvokes || now.Sub(e.lastAt) >= everyTime
+	return e.counters.invokes.Load()-e.last.invokes >= everyInvokes || now.Round(0).Sub(e.lastAt) >= everyTime
 }
 
 // namespace is where the metrics are found in CloudWatch.
@@ -46,7 +46,7 @@ const namespace = "Larder"
 // costs.
 func (e *Embedded) Line(now time.Time) []byte {
 	before, t := e.last, e.counters.totals()
-	e.last, e.lastAt = t, now
+	e.last, e.lastAt = t, now.Round(0)
 	l := line{values: map[string]any{"FunctionName": e.function, "FunctionVersion": e.version}}
 	l.count("Reads", t.reads-before.reads)
 	l.count("Hits", t.by[cache.Hit]-before.by[cache.Hit])

@@ -14,6 +14,7 @@ import (
 func (s *stand) sample(name string) string {
 	s.t.Helper()
 	a := s.get("/metrics")
+	noCanary(s.t, "/metrics", []byte(a.body))
 	is(s.t, "/metrics: status", a.status, http.StatusOK)
 	is(s.t, "/metrics: Content-Type", a.header.Get("Content-Type"), "text/plain; version=0.0.4; charset=utf-8")
 	for line := range strings.Lines(a.body) {
