@@ -42,6 +42,7 @@ func (s *sandbox) initSteps(ctx context.Context) error {
 	if err := s.startRuntime(); err != nil {
 		return err
 	}
+	s.starter.end() // nothing else is started
 	if err := s.until(ctx, s.runtime.parked); err != nil {
 		return err
 	}

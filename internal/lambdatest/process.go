@@ -58,7 +58,7 @@ func (s *sandbox) launch(e *extension, source, dir string, argv, env []string) e
 	if !s.begin() {
 		return ErrClosed
 	}
-	if err := cmd.Start(); err != nil {
+	if err := s.starter.do(s.done, cmd.Start); err != nil {
 		s.tasks.Done()
 		return err
 	}

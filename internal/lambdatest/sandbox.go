@@ -14,14 +14,15 @@ import (
 // listener, extensions and runtime. A reset makes a new one, so nothing of an
 // old life, a parked request least of all, can reach into the next.
 type sandbox struct {
-	cfg    *Config
-	rec    *recorder
-	addr   string // of the APIs, host:port
-	token  string // with which a process gets the role's keys, in SnapStart mode
-	server *http.Server
-	tasks  sync.WaitGroup // the server, its handlers, and one waiter a process
-	done   chan struct{}  // closed when parked requests must give up
-	once   sync.Once      // closes the sandbox
+	cfg     *Config
+	rec     *recorder
+	addr    string // of the APIs, host:port
+	token   string // with which a process gets the role's keys, in SnapStart mode
+	server  *http.Server
+	starter *starter       // of processes
+	tasks   sync.WaitGroup // the server, its handlers, and one waiter a process
+	done    chan struct{}  // closed when parked requests must give up
+	once    sync.Once      // closes the sandbox
 
 	mu               sync.Mutex
 	changed          chan struct{} // closed and replaced when anything below changes
@@ -56,6 +57,7 @@ func newSandbox(cfg *Config, rec *recorder) (*sandbox, error) {
 		runtime: &runtime{state: started},
 	}
 	s.server = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
+	s.starter = newStarter(s.tasks.Go, s.done)
 	s.tasks.Go(func() { s.server.Serve(listener) })
 	return s, nil
 }
