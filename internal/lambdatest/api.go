@@ -15,6 +15,7 @@ const maxBody = 6<<20 + 100
 // A call is one request to an API, its body already read.
 type call struct {
 	*http.Request
+	at      time.Time // when it arrived, its body not read yet
 	body    []byte
 	readErr error // why the body could not be read
 }
@@ -38,7 +39,7 @@ type route struct {
 // routes returns the handler of all APIs.
 func (s *sandbox) routes() http.Handler {
 	mux := http.NewServeMux()
-	routes := slices.Concat(s.extensionRoutes(), s.runtimeRoutes())
+	routes := slices.Concat(s.extensionRoutes(), s.telemetryRoutes(), s.runtimeRoutes())
 	if s.cfg.Mode == SnapStart {
 		routes = append(routes, s.snapStartRoutes()...)
 	}
@@ -63,7 +64,7 @@ func (s *sandbox) handler(serve func(call) *reply) http.Handler {
 		// One byte more than allowed tells a body that is too large.
 		body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 		io.Copy(io.Discard, r.Body) // or the client would be cut off before it reads why
-		answer := serve(call{r, body, err})
+		answer := serve(call{r, arrived, body, err})
 		if answer == nil {
 			panic(http.ErrAbortHandler)
 		}

@@ -76,6 +76,12 @@ type Config struct {
 	// restores a snapshot at once. Managed instances are never frozen.
 	Freeze time.Duration
 
+	// Telemetry is what there is of the Telemetry API. Empty means all of it.
+	// What an extension subscribed to is sent to TelemetryHost; CanResolve tells
+	// whether it can resolve sandbox.localdomain to that. Destinations by TCP are
+	// refused.
+	Telemetry Telemetry
+
 	// UpperCaseReasons sends shutdown reasons as SPINDOWN, TIMEOUT and FAILURE,
 	// as the documentation has them, and not in AWS's own code's lower case.
 	UpperCaseReasons bool
@@ -101,6 +107,9 @@ func (c *Config) complete() error {
 	}
 	if c.Mode == ManagedInstances && c.Freeze > 0 {
 		return errNeverFrozen
+	}
+	if err := c.Telemetry.check(c.Mode); err != nil {
+		return err
 	}
 	for _, nameValue := range c.Env {
 		if i := strings.IndexByte(nameValue, '='); i <= 0 {

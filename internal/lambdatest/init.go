@@ -18,21 +18,25 @@ import (
 // errLimit when the time, which is limit in all, is up.
 func (s *sandbox) init(ctx context.Context, limit time.Duration) error {
 	start := time.Now()
-	err := s.initSteps(ctx)
+	s.tellInitStart(start)
+	err := s.initSteps(ctx, start)
 	if errors.Is(err, errLimit) {
 		err = s.overdue(limit)
 	}
+	took := time.Since(start)
 	if fault := (*Fault)(nil); errors.As(err, &fault) {
-		s.rec.event(Event{Kind: InitFailed, Duration: time.Since(start), Fault: fault})
+		s.tellInitEnd(took, fault)
+		s.rec.event(Event{Kind: InitFailed, Duration: took, Fault: fault})
 		return &InitError{*fault}
 	}
 	if err == nil {
-		s.rec.event(Event{Kind: InitDone, Duration: time.Since(start)})
+		s.tellInitEnd(took, nil)
+		s.rec.event(Event{Kind: InitDone, Duration: took})
 	}
 	return err
 }
 
-func (s *sandbox) initSteps(ctx context.Context) error {
+func (s *sandbox) initSteps(ctx context.Context, start time.Time) error {
 	if err := s.startExtensions(); err != nil {
 		return err
 	}
@@ -46,6 +50,7 @@ func (s *sandbox) initSteps(ctx context.Context) error {
 	if err := s.until(ctx, s.runtime.parked); err != nil {
 		return err
 	}
+	s.tellRuntimeInit(time.Since(start), nil)
 	s.mu.Lock()
 	s.registrationOver = true
 	s.mu.Unlock()

@@ -53,7 +53,8 @@ type invocation struct {
 	err      error
 
 	// Guarded by the sandbox's mutex.
-	responded   time.Time // zero while there is no response
+	arrived     time.Time // when the response began
+	responded   time.Time // and ended; zero while there is none
 	runtimeDone time.Time // zero until the runtime has called next
 	over        bool      // a response comes too late
 	taken       bool      // by a worker, with managed instances
@@ -121,7 +122,7 @@ func (l *Lambda) Invoke(ctx context.Context, payload []byte) (Response, error) {
 func (l *Lambda) run(ctx context.Context, inv *invocation) {
 	s, err := l.present()
 	if err == nil && s == nil {
-		s, err = l.initSandbox(ctx, l.cfg.Timeout)
+		s, err = l.initSandbox(ctx, l.cfg.Timeout, invokePhase)
 	}
 	report := Report{RequestID: inv.id}
 	if err == nil {
@@ -152,6 +153,7 @@ func (s *sandbox) invoke(ctx context.Context, inv *invocation) (Report, error) {
 	s.mu.Lock()
 	s.invocation = inv
 	s.event = invokeEvent(inv, s.functionARN())
+	s.tellStartLocked(inv)
 	s.runtime.released = true
 	for _, e := range s.extensions {
 		e.released = e.invoke
@@ -186,10 +188,14 @@ func (s *sandbox) conclude(inv *invocation, err error) (Report, error) {
 		err = failed
 	}
 	report := s.end(inv)
+	fault := faultOf(err)
 	s.rec.event(Event{
-		Kind: InvokeEnd, RequestID: inv.id, Fault: faultOf(err),
+		Kind: InvokeEnd, RequestID: inv.id, Fault: fault,
 		Duration: report.Duration, PostRuntime: report.PostRuntime,
 	})
+	if err == nil || fault != nil { // else the caller gave up
+		s.tellReport(inv, report, fault)
+	}
 	return report, err
 }
 

@@ -1,6 +1,6 @@
 // Package lambdatest is a local Lambda: one execution environment of one
-// function, with the Extensions and Runtime APIs on a loopback listener and the
-// function's extensions and runtime as child processes.
+// function, with the Extensions, Runtime and Telemetry APIs on a loopback listener
+// and the function's extensions and runtime as child processes.
 //
 // It keeps the platform's rules rather than being lenient: the order of init,
 // the checks and texts of every request, who is awaited and who is killed when.
@@ -171,13 +171,17 @@ func (l *Lambda) closeWith(reason error) (*sandbox, error) {
 func (l *Lambda) initAhead(ctx context.Context) (*sandbox, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, l.cfg.InitTimeout, errLimit)
 	defer cancel()
-	return l.initSandbox(limited, l.cfg.InitTimeout)
+	phase := initPhase
+	if l.cfg.Mode == SnapStart {
+		phase = snapshotPhase
+	}
+	return l.initSandbox(limited, l.cfg.InitTimeout, phase)
 }
 
 // initSandbox makes a sandbox and runs init in it, leaving no sandbox behind on
 // failure. ctx ends at the limit, which is only told here for the error text.
-func (l *Lambda) initSandbox(ctx context.Context, limit time.Duration) (*sandbox, error) {
-	s, err := newSandbox(&l.cfg, l.rec)
+func (l *Lambda) initSandbox(ctx context.Context, limit time.Duration, phase string) (*sandbox, error) {
+	s, err := newSandbox(&l.cfg, l.rec, phase)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ func (l *Lambda) invokeBeside(ctx context.Context, payload []byte) (Response, er
 	defer cancel()
 	s.mu.Lock()
 	s.work = append(s.work, inv)
+	s.tellStartLocked(inv)
 	s.rec.event(Event{Time: inv.start, Kind: InvokeStart, RequestID: inv.id})
 	s.changeLocked()
 	s.mu.Unlock()

@@ -43,7 +43,7 @@ type process struct {
 // the platform does, whenever it comes. It fails with ErrClosed, or with why
 // the system refused to start the program.
 func (s *sandbox) launch(e *extension, source, dir string, argv, env []string) error {
-	output := &lines{source: source, print: s.cfg.Output, mu: &s.rec.output}
+	output := &lines{source: source, print: s.cfg.Output, mu: &s.rec.output, tell: func(line []byte) { s.tellLine(e, line) }}
 	cmd := &exec.Cmd{
 		Path: argv[0],
 		Args: argv,
@@ -119,6 +119,7 @@ func (s *sandbox) left(p *process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	close(p.done)
+	s.unsubscribeLocked(func(b *subscriber) bool { return b.livesIn(p) })
 	if s.stopping {
 		if p.extension != nil {
 			p.extension.state = shutdownFailed
@@ -160,6 +161,7 @@ type lines struct {
 	source  string
 	print   func(source string, line []byte)
 	mu      *sync.Mutex // held while print runs, by all processes
+	tell    func(line []byte)
 	pending []byte
 }
 
@@ -185,6 +187,7 @@ func (l *lines) flush() {
 }
 
 func (l *lines) emit() {
+	l.tell(l.pending)
 	if l.print != nil {
 		l.mu.Lock()
 		l.print(l.source, l.pending)

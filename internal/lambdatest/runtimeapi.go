@@ -48,6 +48,7 @@ func (s *sandbox) serveInvocation(call) *reply {
 	if r.state != running {
 		if r.state == responded {
 			s.invocation.runtimeDone = time.Now()
+			s.tellRuntimeDoneLocked(s.invocation, s.invocation.runtimeDone, nil)
 		}
 		r.state = ready
 		s.rec.event(Event{Kind: Next, Source: runtimeSource})
@@ -86,13 +87,13 @@ func (s *sandbox) serveResponse(c call) *reply {
 	}
 	if len(c.body) > maxBody {
 		message := "Exceeded maximum allowed payload size (" + strconv.Itoa(maxBody) + " bytes)."
-		s.respondLocked(inv, nil, &InvokeError{
+		s.respondLocked(inv, c, &InvokeError{
 			Fault:     Fault{Type: "Function.ResponseSizeTooLarge", Message: message, Source: runtimeSource},
 			RequestID: inv.id,
 		})
 		return refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", message)
 	}
-	s.respondLocked(inv, &c, nil)
+	s.respondLocked(inv, c, nil)
 	return accepted()
 }
 
@@ -105,7 +106,7 @@ func (s *sandbox) serveFunctionError(c call) *reply {
 		return refusal
 	}
 	errorType := functionErrorType(c.Header.Get("Lambda-Runtime-Function-Error-Type"))
-	s.respondLocked(inv, nil, &InvokeError{
+	s.respondLocked(inv, c, &InvokeError{
 		Fault:     Fault{Type: errorType, Message: reportedMessage(c.body), Source: runtimeSource},
 		RequestID: inv.id,
 		Payload:   c.body,
@@ -138,19 +139,19 @@ func (s *sandbox) answeredLocked(c call, to state) (*invocation, *reply) {
 
 // respondLocked answers whoever waits in Invoke, at once: extensions hold the
 // invoke, not the answer.
-func (s *sandbox) respondLocked(inv *invocation, c *call, err error) {
+func (s *sandbox) respondLocked(inv *invocation, c call, err error) {
 	if s.cfg.Mode != ManagedInstances {
 		s.runtime.state = responded
 	}
 	now := time.Now()
-	if c != nil {
+	if err == nil {
 		inv.response = Response{
 			RequestID: inv.id, Payload: c.body, ContentType: c.Header.Get("Content-Type"),
 			Duration: now.Sub(inv.start),
 		}
 	}
 	inv.err = err
-	inv.responded = now
+	inv.arrived, inv.responded = c.at, now
 	s.rec.event(Event{Time: now, Kind: Responded, Source: runtimeSource, RequestID: inv.id, Duration: now.Sub(inv.start)})
 	close(inv.answered)
 	s.changeLocked()

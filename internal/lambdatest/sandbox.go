@@ -17,6 +17,7 @@ type sandbox struct {
 	cfg     *Config
 	rec     *recorder
 	addr    string // of the APIs, host:port
+	phase   string // of its init, in telemetry
 	token   string // with which a process gets the role's keys, in SnapStart mode
 	server  *http.Server
 	starter *starter       // of processes
@@ -35,14 +36,22 @@ type sandbox struct {
 	work             []*invocation // those under way with managed instances, oldest first
 	frozen           time.Time     // when the processes were stopped; zero while they go on
 	snapshot         bool          // they were stopped for a snapshot
-	reported         *Fault        // the first error that was reported, which outdoes a later crash
-	stopping         bool          // processes may exit from here on
+	telemetry        telemetry
+	reported         *Fault // the first error that was reported, which outdoes a later crash
+	stopping         bool   // processes may exit from here on
 	closed           bool
 	err              error // what ended the work: a *Fault or ErrClosed
 }
 
+// What an init is for.
+const (
+	initPhase     = "init"
+	invokePhase   = "invoke" // made up for in an invoke
+	snapshotPhase = "snap-start"
+)
+
 // newSandbox listens and serves the APIs; nothing is started yet.
-func newSandbox(cfg *Config, rec *recorder) (*sandbox, error) {
+func newSandbox(cfg *Config, rec *recorder, phase string) (*sandbox, error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort(cfg.Host, "0"))
 	if err != nil {
 		return nil, fmt.Errorf("listening for the Runtime API: %w", err)
@@ -51,6 +60,7 @@ func newSandbox(cfg *Config, rec *recorder) (*sandbox, error) {
 		cfg:     cfg,
 		rec:     rec,
 		addr:    listener.Addr().String(),
+		phase:   phase,
 		token:   rand.Text(),
 		done:    make(chan struct{}),
 		changed: make(chan struct{}),
@@ -132,6 +142,7 @@ func (s *sandbox) close() {
 		for _, p := range s.processes {
 			p.kill()
 		}
+		s.unsubscribeLocked(func(*subscriber) bool { return true })
 		s.mu.Unlock()
 		close(s.done)
 		s.server.Close()

@@ -24,6 +24,7 @@ func (s *sandbox) shutdown(ctx context.Context, reason string) []Exit {
 	start := time.Now()
 	s.mu.Lock()
 	s.stopping = true
+	s.changeLocked()
 	var external, all int
 	for _, e := range s.extensions {
 		if all++; e.external {
@@ -46,6 +47,7 @@ func (s *sandbox) shutdown(ctx context.Context, reason string) []Exit {
 	switch {
 	case external > 0:
 		s.stopRuntime(ctx, start.Add(runtimeShare))
+		s.flush(ctx)
 		s.stopExtensions(ctx, start.Add(externalBudget), reason)
 	case all > 0:
 		s.stopRuntime(ctx, start.Add(internalBudget))

@@ -123,6 +123,7 @@ func (s *sandbox) restore(ctx context.Context, limit time.Duration) error {
 	start := time.Now()
 	limited, cancel := context.WithTimeoutCause(ctx, limit, errLimit)
 	defer cancel()
+	s.tellRestoreStart(start)
 	s.thaw(RestoreStart)
 	s.mu.Lock()
 	s.runtime.released = s.runtime.state == restoreReady
@@ -136,12 +137,15 @@ func (s *sandbox) restore(ctx context.Context, limit time.Duration) error {
 			Message: fmt.Sprintf("restore took longer than %v: the runtime did not call invocation/next", limit),
 		}
 	}
+	took := time.Since(start)
 	if fault := (*Fault)(nil); errors.As(err, &fault) {
-		s.rec.event(Event{Kind: RestoreFailed, Duration: time.Since(start), Fault: fault})
+		s.tellRestoreEnd(took, fault)
+		s.rec.event(Event{Kind: RestoreFailed, Duration: took, Fault: fault})
 		return &InvokeError{Fault: *fault}
 	}
 	if err == nil {
-		s.rec.event(Event{Kind: RestoreDone, Duration: time.Since(start)})
+		s.tellRestoreEnd(took, nil)
+		s.rec.event(Event{Kind: RestoreDone, Duration: took})
 	}
 	return err
 }
