@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -223,6 +224,51 @@ func TestForgedDelivery(t *testing.T) {
 	}
 	if len(r.path) < 20 {
 		t.Errorf("the path %q can be guessed", r.path)
+	}
+}
+
+// TestFlood delivers ten thousand events while nobody takes them, and then somebody
+// does: all are there, those of a delivery in their order.
+func TestFlood(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reached, busy, taken := make(chan struct{}), make(chan struct{}), make(map[string][]int)
+	first := sync.OnceFunc(func() { close(reached) })
+	l := extension.ServeTelemetry(listener, func(e extension.PlatformEvent) {
+		first()
+		<-busy
+		sender, number, _ := strings.Cut(e.RequestID, "-")
+		n, _ := strconv.Atoi(number)
+		taken[sender] = append(taken[sender], n)
+	})
+	r := &receiver{t: t, addr: listener.Addr().String()}
+	uri, _ := url.Parse(l.URI())
+	const senders, each = 10, 1000
+	var sending sync.WaitGroup
+	for sender := range senders {
+		var body strings.Builder
+		for n := range each {
+			fmt.Fprintf(&body, `%c{"time":"2026-10-12T00:00:00Z","type":"platform.start","record":{"requestId":"%d-%d"}}`, "[,"[min(n, 1)], sender, n)
+		}
+		body.WriteString("]")
+		sending.Go(func() {
+			if got := r.deliver(http.MethodPost, uri.Path, strings.NewReader(body.String())); got != http.StatusOK {
+				t.Errorf("status %d, want 200", got)
+			}
+		})
+	}
+	<-reached
+	close(busy)
+	sending.Wait()
+	l.Close(t.Context())
+	for sender := range senders {
+		got := taken[strconv.Itoa(sender)]
+		if len(got) != each || !slices.IsSorted(got) {
+			t.Errorf("of sender %d %d events were taken, in order: %t; want %d", sender, len(got), slices.IsSorted(got), each)
+		}
 	}
 }
 

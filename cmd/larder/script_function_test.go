@@ -52,7 +52,8 @@ func functionOf(ts *testscript.TestScript) *function {
 // start runs init of the function of a story, as lambda does, with what is in the
 // files secrets.yaml, env and init and with further variables, and keeps it until
 // shutdown. An invoke may take as long as -timeout says; -mode is how Lambda starts
-// it and what it does with it, see lambdatest.Mode. Under SnapStart the function
+// it and what it does with it, see lambdatest.Mode, and -telemetry what it knows of
+// the Telemetry API, see lambdatest.Telemetry. Under SnapStart the function
 // makes the reads in the file restore when the snapshot has been restored, before
 // the first invoke.
 func (b *bench) start(ts *testscript.TestScript, neg bool, args []string) {
@@ -63,13 +64,15 @@ func (b *bench) start(ts *testscript.TestScript, neg bool, args []string) {
 			config.Timeout = parseDuration(ts, args[1])
 		case "-mode":
 			config.Mode = lambdatest.Mode(args[1])
+		case "-telemetry":
+			config.Telemetry = lambdatest.Telemetry(args[1])
 		default:
 			ts.Fatalf("unknown flag %s", args[0])
 		}
 		args = args[2:]
 	}
 	if neg {
-		ts.Fatalf("usage: start [-timeout D] [-mode MODE] [NAME=VALUE...]")
+		ts.Fatalf("usage: start [-timeout D] [-mode MODE] [-telemetry KIND] [NAME=VALUE...]")
 	}
 	f := &function{changed: make(chan struct{})}
 	f.serveAWS(ts)

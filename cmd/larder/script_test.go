@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"larder/internal/gotest"
+	"larder/internal/lambdatest"
 )
 
 // TestMain lets the test binary play the other processes of a function. Stories
@@ -50,7 +51,7 @@ func TestMain(m *testing.M) {
 //
 // A story that changes something in the middle keeps its function running:
 //
-//	start [-timeout D] [-mode MODE] [NAME=VALUE...]
+//	start [-timeout D] [-mode MODE] [-telemetry KIND] [NAME=VALUE...]
 //	                      run init: see bench.start
 //	invoke [FILE] [&]     run the reads in a file, or in reads, until they are answered
 //	answered              wait for the answer to an invoke with &
@@ -80,6 +81,7 @@ func TestScripts(t *testing.T) {
 		Setup:              b.setup,
 		RequireUniqueNames: true,
 		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "", // writes what came out into the scripts
+		Condition:          condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lambda": b.lambda, "leaks": b.leaks, "record": b.record, "took": took,
 			"aws": aws, "occupy": b.occupy, "trap": trap, "trapped": trapped,
@@ -90,6 +92,15 @@ func TestScripts(t *testing.T) {
 			"age": age, "asked": asked, "calls": calls, "held": held, "responded": responded, "logged": logged,
 		},
 	})
+}
+
+// condition is telemetry: the processes of a function can listen where Lambda delivers
+// events of its own.
+func condition(name string) (bool, error) {
+	if name != "telemetry" {
+		return false, fmt.Errorf("there is no condition %s", name)
+	}
+	return lambdatest.CanResolve() == nil, nil
 }
 
 // bench is what all scripts share.
