@@ -13,21 +13,25 @@ import (
 const (
 	portVariable = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"
 	portAlias    = "PARAMETERS_AND_SECRETS_EXTENSION_HTTP_PORT"
-	defaultPort  = "2773"
+	defaultPort  = 2773
 )
+
+// portOf returns where the extension listens. In place of what is no port it uses
+// the default, with a warning in its log, and so does this.
+func portOf(env environment) int {
+	text := strings.TrimSpace(env.get(portVariable))
+	if text == "" {
+		text = strings.TrimSpace(env.get(portAlias))
+	}
+	if port, err := strconv.Atoi(text); err == nil && 1 <= port && port <= 65535 {
+		return port
+	}
+	return defaultPort
+}
 
 // ask gets the declared variables from the extension.
 func ask(env environment) (answer, error) {
-	text := defaultPort
-	for _, name := range []string{portAlias, portVariable} {
-		if value := strings.TrimSpace(env.get(name)); value != "" {
-			text = value
-		}
-	}
-	port, err := strconv.Atoi(text)
-	if err != nil || port < 1 || port > 65535 {
-		return answer{}, errors.New(portVariable + ": a port is a number from 1 to 65535")
-	}
+	port := portOf(env)
 	where := "the Larder extension at 127.0.0.1:" + strconv.Itoa(port)
 	raw, err := exchange(port, "GET /env HTTP/1.0\r\n"+
 		"Host: localhost\r\n"+

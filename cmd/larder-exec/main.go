@@ -14,6 +14,7 @@ package main
 import (
 	"errors"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -37,7 +38,7 @@ func start(command, environ []string) error {
 		return errors.New("it does not run with SnapStart: the values would be in the snapshot, and never change. " +
 			"Take it out of AWS_LAMBDA_EXEC_WRAPPER, and read the values over HTTP")
 	}
-	if next := env.get(nextVariable); next != "" {
+	if next := strings.TrimSpace(env.get(nextVariable)); next != "" {
 		command = append([]string{next}, command...)
 		env = env.without(nextVariable) // it is said to us, not to what comes behind
 	}
