@@ -30,6 +30,9 @@ type Read struct {
 	// Optional is set where it may be absent: AWS says that something is not there
 	// only to those who may read it.
 	Optional bool
+	// Whole is set where the Key is a secret's ARN that is known to end in AWS's six
+	// characters. Its form alone does not tell.
+	Whole bool
 	// Batched is set where a call may ask for it together with others. It is asked
 	// for alone, too: by a refresh of nothing else, and after a batch that failed.
 	Batched bool
@@ -107,7 +110,7 @@ func (g *grants) allow(action string, resources ...string) {
 func (g *grants) add(at place, r Read) {
 	switch {
 	case r.Key.Service == secret.SecretsManager:
-		g.allow(secret.GetSecretValue, at.secrets(r.Key, r.Optional)...)
+		g.allow(secret.GetSecretValue, at.secrets(r)...)
 		if r.Batched {
 			g.allow(secret.BatchGetSecretValue, "*") // it knows no resources, and returns only what GetSecretValue may
 		}

@@ -82,6 +82,18 @@ func TestResources(t *testing.T) {
 	}
 }
 
+// TestWhole checks that an ARN that is known to be whole allows nothing else.
+func TestWhole(t *testing.T) {
+	t.Parallel()
+	const arn = "arn:aws-us-gov:secretsmanager:us-gov-west-1:333333333333:secret:prod/db-AbCdEf"
+	r := read(t, "secretsmanager://"+arn+"?optional")
+	r.Whole = true
+	got := policy.Documents(home(), []policy.Read{r})[""].Statement[0].Resource
+	if want := []string{arn}; !slices.Equal(got, want) {
+		t.Errorf("%s needs %q, want %q", r.Key, got, want)
+	}
+}
+
 // TestKeys looks at the statement about KMS.
 func TestKeys(t *testing.T) {
 	t.Parallel()
@@ -108,6 +120,7 @@ func TestKeys(t *testing.T) {
 		{"several keys of a tree", home(), "ssm:///a/*", policy.Encryption{Known: true, Keys: []string{"k-2", "k-1", "alias/aws/ssm"}}, []string{kms + "k-1", kms + "k-2"}, "ssm.eu-west-1.amazonaws.com"},
 		{"another account's secret", home(), "secretsmanager://arn:aws:secretsmanager:us-east-1:333333333333:secret:a-AbCdEf", policy.Encryption{}, []string{"arn:aws:kms:us-east-1:333333333333:key/*"}, "secretsmanager.us-east-1.amazonaws.com"},
 		{"China", policy.Home{Partition: "aws-cn", Region: region, Account: "1"}, "ssm:///a?region=cn-north-1", policy.Encryption{}, []string{"arn:aws-cn:kms:cn-north-1:1:key/*"}, "ssm.cn-north-1.amazonaws.com.cn"},
+		{"GovCloud", policy.Home{Partition: "aws-us-gov", Region: region, Account: "1"}, "ssm:///a?region=us-gov-west-1", policy.Encryption{}, []string{"arn:aws-us-gov:kms:us-gov-west-1:1:key/*"}, "ssm.us-gov-west-1.amazonaws.com"},
 		{"offline", policy.Home{Region: region}, "ssm:///a", policy.Encryption{}, []string{"arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"}, "ssm.${AWS::Region}.${AWS::URLSuffix}"},
 		{"offline, another Region", policy.Home{Region: region}, "ssm:///a?region=us-east-1", policy.Encryption{}, []string{"arn:${AWS::Partition}:kms:us-east-1:${AWS::AccountId}:key/*"}, "ssm.us-east-1.amazonaws.com"},
 	}

@@ -48,13 +48,16 @@ func (p place) arn(service, resource string) string {
 // A '*' would let in the secrets whose names begin like this one's.
 const suffix = "-??????"
 
-// secrets returns the resources of a secret. Its form does not tell whether an ARN
-// lacks the suffix.
-func (p place) secrets(k secret.Key, optional bool) []string {
-	if k.IsARN() {
-		return []string{k.ID, k.ID + suffix}
+// secrets returns the resources of a secret.
+func (p place) secrets(r Read) []string {
+	switch id := r.Key.ID; {
+	case !r.Key.IsARN():
+		return p.named(id, r.Optional)
+	case r.Whole:
+		return []string{id}
+	default:
+		return []string{id, id + suffix}
 	}
-	return p.named(k.ID, optional)
 }
 
 // named returns the resources of a secret by its name. Of one that does not exist

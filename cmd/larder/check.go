@@ -98,6 +98,7 @@ func (r *report) setPolicy(s settings, keys []secret.Key, a *answers) {
 	for i, k := range keys {
 		reads[i] = policy.Read{
 			Key: k, Optional: optional[k].Optional, Batched: batched[k], Encryption: a.encryption(k),
+			Whole: a.records[k] != nil && a.records[k].ARN == k.ID,
 		}
 	}
 	documents := policy.Documents(home, reads)

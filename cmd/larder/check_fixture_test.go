@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,7 +54,7 @@ func declared() []string {
 func newChecked(t *testing.T, environ ...string) *checked {
 	t.Helper()
 	const password, other, key, flag, leaf, theirs, aliased = "CANARY-password-9d1f", "CANARY-other-77ab", "CANARY-key-51c0", "CANARY-flag-02ee", "CANARY-leaf-ab12", "CANARY-theirs-c44d", "CANARY-aliased-6b1d"
-	server, err := awstest.New(awstest.Config{
+	c := newCheckedAt(t, awstest.Config{
 		Account: checkedAccount, Region: checkedRegion,
 		Secrets: map[string]awstest.Secret{
 			"prod/db":      {String: `{"user":"app-user","password":"` + password + `"}`},
@@ -68,7 +69,15 @@ func newChecked(t *testing.T, environ ...string) *checked {
 			"/prod/tree/two": {Value: leaf},
 		},
 		Roles: map[string]awstest.Role{checkedRole: {Trust: awstest.OneOrMany{checkedAccount}}},
-	})
+	}, environ...)
+	c.values = append(c.values, password, other, key, flag, leaf, theirs, aliased, plainValue)
+	return c
+}
+
+// newCheckedAt has an AWS of its own.
+func newCheckedAt(t *testing.T, config awstest.Config, environ ...string) *checked {
+	t.Helper()
+	server, err := awstest.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,8 +89,8 @@ func newChecked(t *testing.T, environ ...string) *checked {
 	_, secret, token := server.Credentials()
 	return &checked{
 		Server:  server,
-		environ: environOf(server, aws.URL, environ...),
-		values:  []string{password, other, key, flag, leaf, theirs, aliased, plainValue, secret, token},
+		environ: environOf(server, aws.URL, append([]string{"AWS_REGION=" + config.Region}, environ...)...),
+		values:  []string{secret, token},
 	}
 }
 
@@ -174,10 +183,24 @@ func enforceable(t *testing.T, document policy.Document) *awstest.Policy {
 	return p
 }
 
-// without returns the document without one of its statements.
-func without(d policy.Document, statement int) policy.Document {
-	rest := append([]policy.Statement{}, d.Statement[:statement]...)
-	d.Statement = append(rest, d.Statement[statement+1:]...)
+// actionsOf returns the actions that a policy allows.
+func actionsOf(d policy.Document) (actions []string) {
+	for _, s := range d.Statement {
+		actions = append(actions, s.Action...)
+	}
+	return actions
+}
+
+// without returns the document without one of its actions.
+func without(d policy.Document, action string) policy.Document {
+	var rest []policy.Statement
+	for _, s := range d.Statement {
+		s.Action = slices.DeleteFunc(slices.Clone(s.Action), func(a string) bool { return a == action })
+		if len(s.Action) > 0 {
+			rest = append(rest, s)
+		}
+	}
+	d.Statement = rest
 	return d
 }
 

@@ -12,8 +12,7 @@ import (
 )
 
 // TestPrintedPolicy applies the policies that check prints: with them all is
-// right, and each statement of theirs is missed when it is gone, by the name of
-// one of its actions.
+// right, and each action of theirs is missed by its name when it is gone.
 func TestPrintedPolicy(t *testing.T) {
 	t.Parallel()
 	placeholders := strings.NewReplacer("${AWS::Partition}", "aws", "${AWS::Region}", checkedRegion,
@@ -29,13 +28,13 @@ func TestPrintedPolicy(t *testing.T) {
 		if r := c.report(t, "--online"); r.ExitCode != exitRight || len(r.Warnings) > 0 {
 			t.Errorf("%s: with the printed policy: exit code %d, warnings %q, references %+v", flag, r.ExitCode, r.Warnings, r.References)
 		}
-		for i, s := range own.Statement {
-			c.enforce(t, without(own, i), roles(theirs))
-			c.wantMissed(t, flag+", the function's "+s.Sid, s.Action)
+		for _, action := range actionsOf(own) {
+			c.enforce(t, without(own, action), roles(theirs))
+			c.wantMissed(t, flag+", the function's role", action)
 		}
-		for i, s := range theirs.Statement {
-			c.enforce(t, own, roles(without(theirs, i)))
-			c.wantMissed(t, flag+", the role's "+s.Sid, s.Action)
+		for _, action := range actionsOf(theirs) {
+			c.enforce(t, own, roles(without(theirs, action)))
+			c.wantMissed(t, flag+", the other role", action)
 		}
 	}
 }
@@ -50,16 +49,16 @@ func printed(t *testing.T, stdout, whose string) (d policy.Document) {
 	return d
 }
 
-// wantMissed checks that larder check misses the actions.
-func (c *checked) wantMissed(t *testing.T, what string, actions []string) {
+// wantMissed checks that larder check misses the action.
+func (c *checked) wantMissed(t *testing.T, where, action string) {
 	t.Helper()
 	code, stdout := c.run(t, "check", "--online")
 	stdout, _, _ = strings.Cut(stdout, "AWS calls of") // what follows names every action
 	if code == exitRight && !strings.Contains(stdout, "warning: ") {
-		t.Errorf("without %s all is right, want it missed", what)
+		t.Errorf("%s: without %s all is right, want it missed", where, action)
 	}
-	if !slices.ContainsFunc(actions, func(a string) bool { return mentions(stdout, a) }) {
-		t.Errorf("without %s none of %q is named in\n%s", what, actions, stdout)
+	if !mentions(stdout, action) {
+		t.Errorf("%s: without %s that is not named in\n%s", where, action, stdout)
 	}
 }
 
@@ -164,6 +163,68 @@ func TestDescribe(t *testing.T) {
 		}
 		if said := strings.Join(r.Warnings, "\n"); (said == "") != (test.warning == "") || !strings.Contains(said, test.warning) {
 			t.Errorf("%q with %s: warnings %q, want %q", test.environ, test.flag, said, test.warning)
+		}
+	}
+}
+
+// TestPartitions checks that in every partition the policy is one that works there.
+func TestPartitions(t *testing.T) {
+	t.Parallel()
+	for region, partition := range map[string]string{"cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov", "eu-west-1": "aws"} {
+		c := newCheckedAt(t, awstest.Config{
+			Account: checkedAccount, Region: region,
+			Secrets:    map[string]awstest.Secret{"prod/other": {String: "CANARY-other-2c9e", KMSKey: keyOne}},
+			Parameters: map[string]awstest.Parameter{"/prod/key": {Type: "SecureString", Value: "CANARY-key-b7d0", KMSKey: keyTwo}},
+		}, "OTHER=secretsmanager://prod/other", "KEY=ssm:///prod/key")
+		c.values = append(c.values, "CANARY-other-2c9e", "CANARY-key-b7d0")
+		for _, flag := range []string{"--online", "--describe"} {
+			if err := c.SetPolicy(nil); err != nil {
+				t.Fatal(err)
+			}
+			r := c.report(t, flag)
+			for _, s := range r.Policy.Statement {
+				for _, resource := range s.Resource {
+					if !strings.HasPrefix(resource, "arn:"+partition+":") {
+						t.Errorf("%s %s: the policy has %s, want the partition %s", region, flag, resource, partition)
+					}
+				}
+			}
+			c.enforce(t, *r.Policy, nil)
+			if again := c.report(t, "--online"); again.ExitCode != exitRight || len(again.Warnings) > 0 {
+				t.Errorf("%s %s: with the printed policy: exit code %d, warnings %q, references %+v", region, flag, again.ExitCode, again.Warnings, again.References)
+			}
+		}
+	}
+}
+
+// TestARNs checks what is allowed of a secret that is named by its ARN: that and
+// nothing else once AWS has answered. Of an ARN that lacks AWS's six characters the
+// form does not tell.
+func TestARNs(t *testing.T) {
+	t.Parallel()
+	const bare = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:prod/plain"
+	const whole = bare + "-AbCdEf"
+	tests := []struct {
+		arn, flag string
+		want      []string
+	}{
+		{whole, "--json", []string{whole, whole + "-??????"}},
+		{whole, "--online", []string{whole}},
+		{bare, "--json", []string{bare, bare + "-??????"}},
+		{bare, "--online", []string{bare, bare + "-??????"}},
+	}
+	for _, test := range tests {
+		c := newChecked(t, "A=secretsmanager://"+test.arn)
+		if err := c.SetSecret("prod/plain", awstest.Secret{String: "v", Suffix: "AbCdEf"}); err != nil {
+			t.Fatal(err)
+		}
+		r := c.report(t, test.flag)
+		if got := r.Policy.Statement[0].Resource; !slices.Equal(got, test.want) {
+			t.Errorf("%s with %s: the policy has %q, want %q", test.arn, test.flag, got, test.want)
+		}
+		c.enforce(t, *r.Policy, nil)
+		if again := c.report(t, "--online"); again.ExitCode != exitRight || again.entry(t, "A").State != found {
+			t.Errorf("%s with %s: with the printed policy: exit code %d, %+v", test.arn, test.flag, again.ExitCode, again.References)
 		}
 	}
 }
