@@ -68,7 +68,7 @@ type entry struct {
 	// where AWS does not say.
 	Version    string    `json:"version,omitempty"`
 	Changed    time.Time `json:"changed,omitzero"`
-	AgeSeconds int64     `json:"ageSeconds,omitempty"`
+	AgeSeconds *int64    `json:"ageSeconds,omitempty"`
 	Size       *int      `json:"size,omitempty"`
 	// Problem says what is wrong and what to do; Action is the IAM action that is
 	// missing, if one is.
@@ -100,7 +100,8 @@ func newEntry(d manifest.Declaration, a *answers) (e entry, warning string) {
 	size := value.Len()
 	e.State, e.Version, e.Size = found, r.Version, &size
 	if e.Changed = changed(r); !e.Changed.IsZero() {
-		e.AgeSeconds = int64(time.Since(e.Changed).Seconds())
+		age := max(0, int64(time.Since(e.Changed).Seconds())) // AWS's clock may be ahead
+		e.AgeSeconds = &age
 	}
 	return e, unusable(d, value)
 }

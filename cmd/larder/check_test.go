@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http/httptest"
 	"os"
@@ -221,25 +222,27 @@ func TestUnusableLength(t *testing.T) {
 
 func TestAge(t *testing.T) {
 	t.Parallel()
-	changed := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	tests := []struct {
-		e    entry
-		want string
-	}{
-		{entry{}, "–"},
-		{entry{Changed: changed, AgeSeconds: -5}, "0s"}, // the clocks differ
-		{entry{Changed: changed}, "0s"},
-		{entry{Changed: changed, AgeSeconds: 119}, "119s"},
-		{entry{Changed: changed, AgeSeconds: 120}, "2m"},
-		{entry{Changed: changed, AgeSeconds: 7199}, "119m"},
-		{entry{Changed: changed, AgeSeconds: 7200}, "2h"},
-		{entry{Changed: changed, AgeSeconds: 172800}, "2d"},
-		{entry{Changed: changed, AgeSeconds: 400 * 86400}, "400d"},
+	if got := (entry{}).age(); got != "–" {
+		t.Errorf("an age that is not known is %q, want –", got)
 	}
-	for _, test := range tests {
-		if got := test.e.age(); got != test.want {
-			t.Errorf("age after %d s = %q, want %q", test.e.AgeSeconds, got, test.want)
+	for seconds, want := range map[int64]string{
+		0: "0s", 119: "119s", 120: "2m", 7199: "119m", 7200: "2h", 172800: "2d", 400 * 86400: "400d",
+	} {
+		if got := (entry{AgeSeconds: &seconds}).age(); got != want {
+			t.Errorf("age after %d s = %q, want %q", seconds, got, want)
 		}
+	}
+}
+
+// TestNewlyMade checks that a version that is made this moment, by AWS's clock, has
+// an age of 0, and not one that AWS does not say.
+func TestNewlyMade(t *testing.T) {
+	t.Parallel()
+	d := manifest.Declaration{Variable: "A", Key: secret.Key{Service: secret.SecretsManager}}
+	ahead := time.Now().Add(time.Minute)
+	e, _ := newEntry(d, &answers{records: map[secret.Key]*secret.Record{d.Key: {Created: ahead}}})
+	if text, err := json.Marshal(e); err != nil || !strings.Contains(string(text), `"ageSeconds":0`) {
+		t.Errorf("the JSON is %s (%v), want an ageSeconds of 0", text, err)
 	}
 }
 

@@ -76,10 +76,10 @@ func (r *report) writeReferences(b *strings.Builder) {
 
 // age is how old the version is, in the largest unit that fits twice or more.
 func (e entry) age() string {
-	d := time.Duration(e.AgeSeconds) * time.Second
-	if e.Changed.IsZero() {
+	if e.AgeSeconds == nil {
 		return "–"
 	}
+	d := time.Duration(*e.AgeSeconds) * time.Second
 	for _, unit := range []struct {
 		name string
 		span time.Duration
@@ -88,7 +88,7 @@ func (e entry) age() string {
 			return strconv.Itoa(int(d/unit.span)) + unit.name
 		}
 	}
-	return strconv.Itoa(int(max(0, e.AgeSeconds))) + "s"
+	return strconv.FormatInt(*e.AgeSeconds, 10) + "s"
 }
 
 // writeTable aligns all cells but the last of a row, which may be long.
