@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // Where the extension listens, as it reads it: AWS's variable, and what a release
@@ -54,20 +53,30 @@ func ask(env environment) (answer, error) {
 }
 
 const (
-	// patience bounds the wait for a listener. Lambda starts the runtime when the
-	// extension has registered, and it listens before that; elsewhere both may have
-	// been started at the same time.
-	patience = time.Second
-	pause    = 20 * time.Millisecond
+	// patience bounds the wait for a listener, in nanoseconds. Lambda starts the
+	// runtime when the extension has registered, and it listens before that;
+	// elsewhere both may have been started at the same time.
+	patience = 1_000_000_000
+	pause    = 20_000_000
+	// tick is the unit of ticks, the kernel's USER_HZ.
+	tick = 10_000_000
 )
+
+// ticks is a clock that nobody sets. Package time would load more than all else
+// here together.
+func ticks() uintptr {
+	n, _ := syscall.Times(new(syscall.Tms))
+	return n
+}
 
 // exchange sends a request and returns what comes back until the end. The wait
 // for the answer has no limit of its own: the extension answers when init's fetch
 // has ended, which has one.
 func exchange(port int, request string) (string, error) {
 	fd, err := connect(port)
-	for began := time.Now(); (err == syscall.ECONNREFUSED || err == syscall.EINTR) && time.Since(began) < patience; {
-		time.Sleep(pause)
+	for began := ticks(); (err == syscall.ECONNREFUSED || err == syscall.EINTR) && ticks()-began < patience/tick; {
+		rest := syscall.NsecToTimespec(pause)
+		_ = syscall.Nanosleep(&rest, nil) // cut short by a signal it is a try more
 		fd, err = connect(port)
 	}
 	if err != nil {
@@ -81,6 +90,11 @@ func exchange(port int, request string) (string, error) {
 		}
 		sent += max(n, 0)
 	}
+	return readAll(fd)
+}
+
+// readAll reads to the end.
+func readAll(fd int) (string, error) {
 	var received []byte
 	buffer := make([]byte, 64<<10)
 	for {
@@ -103,7 +117,7 @@ func connect(port int) (fd int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	limit := syscall.NsecToTimeval(int64(patience))
+	limit := syscall.NsecToTimeval(patience)
 	if err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &limit); err == nil {
 		err = syscall.Connect(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
 	}

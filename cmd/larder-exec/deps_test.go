@@ -18,7 +18,7 @@ func TestDependencies(t *testing.T) {
 	if !slices.Contains(deps, "syscall") {
 		t.Fatalf("go list -deps = %q", deps)
 	}
-	for _, heavy := range []string{"fmt", "net", "net/http", "reflect", "context", "encoding/json", "unicode/utf16", "larder/secret"} {
+	for _, heavy := range []string{"fmt", "os", "time", "net", "net/http", "reflect", "context", "encoding/json", "unicode/utf16", "larder/secret"} {
 		if slices.Contains(deps, heavy) {
 			t.Errorf("larder-exec depends on %s", heavy)
 		}

@@ -13,7 +13,6 @@ package main
 
 import (
 	"errors"
-	"os"
 	"strings"
 	"syscall"
 )
@@ -22,10 +21,29 @@ import (
 const nextVariable = "LARDER_NEXT_WRAPPER"
 
 func main() {
-	err := start(os.Args[1:], os.Environ())
+	command, err := arguments()
+	if err == nil {
+		err = start(command, syscall.Environ())
+	}
 	// Only where the program could not be started.
-	_, _ = os.Stderr.WriteString("larder-exec: " + oneLine(err.Error()) + "\n")
-	os.Exit(1)
+	_, _ = syscall.Write(syscall.Stderr, []byte("larder-exec: "+oneLine(err.Error())+"\n"))
+	syscall.Exit(1)
+}
+
+// arguments returns what the program was started with, without its own name.
+// Package os would tell, and be an eighth of the program.
+func arguments() ([]string, error) {
+	const file = "/proc/self/cmdline"
+	fd, err := syscall.Open(file, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, errors.New(file + " cannot be opened: " + err.Error())
+	}
+	defer syscall.Close(fd)
+	raw, err := readAll(fd)
+	if err != nil {
+		return nil, errors.New(file + " cannot be read: " + err.Error())
+	}
+	return strings.Split(strings.TrimSuffix(raw, "\x00"), "\x00")[1:], nil
 }
 
 // start becomes the program that command starts. It returns only with an error.
