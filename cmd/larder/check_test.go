@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode"
@@ -136,23 +137,31 @@ func TestCheckCounts(t *testing.T) {
 	}
 }
 
-// TestCheckUnanswered checks that AWS's trouble is told from mistakes.
+// TestCheckUnanswered checks that AWS's trouble is told from mistakes. Prefetch
+// tries again until there is enough.
 func TestCheckUnanswered(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
-		prepare func(*testing.T, *checked)
+		prepare func(t *testing.T, c *checked, enough func())
 		want    string
 	}{
-		{"expired credentials", func(_ *testing.T, c *checked) { c.RenewCredentials() }, "export-credentials"},
-		{"no credentials", func(_ *testing.T, c *checked) { c.unset("AWS_ACCESS_KEY_ID") }, "export-credentials"},
-		{"no Region", func(_ *testing.T, c *checked) { c.unset("AWS_REGION") }, "AWS_REGION"},
-		{"nobody there", func(t *testing.T, c *checked) {
+		{"expired credentials", func(_ *testing.T, c *checked, _ func()) { c.RenewCredentials() }, "export-credentials"},
+		{"no credentials", func(_ *testing.T, c *checked, _ func()) { c.unset("AWS_ACCESS_KEY_ID") }, "export-credentials"},
+		{"no Region", func(_ *testing.T, c *checked, _ func()) { c.unset("AWS_REGION") }, "AWS_REGION"},
+		{"nobody there", func(t *testing.T, c *checked, _ func()) {
 			gone := httptest.NewServer(nil)
 			gone.Close()
 			c.unset("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL="+gone.URL)
 		}, "no connection"},
-		{"throttled", func(t *testing.T, c *checked) {
+		{"throttled", func(t *testing.T, c *checked, enough func()) {
+			const attempts = 4 // of one call: with the next one, one has failed
+			var asked atomic.Int32
+			c.Observe(func(call awstest.Call) {
+				if slices.Contains(call.IDs, "prod/theirs") && asked.Add(1) > attempts {
+					enough()
+				}
+			})
 			if err := c.AddFault(awstest.Fault{Action: "*Get*Value", Code: "ThrottlingException"}); err != nil {
 				t.Fatal(err)
 			}
@@ -162,9 +171,9 @@ func TestCheckUnanswered(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			c := newChecked(t, declared()...)
-			test.prepare(t, c)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second) // which ends the tries of prefetch
-			defer cancel()
+			ctx, enough := context.WithTimeout(t.Context(), 5*time.Second) // a multiple of what one try takes
+			defer enough()
+			test.prepare(t, c, enough)
 			code, stdout := c.runUntil(t, ctx, "check", "--online")
 			if code != exitUnasked || !strings.Contains(stdout, test.want) {
 				t.Errorf("exit code %d, want %d, and %q in\n%s", code, exitUnasked, test.want, stdout)

@@ -51,3 +51,35 @@ func settingsTable(readme string) map[string]string {
 }
 
 func plain(cell string) string { return strings.Trim(strings.TrimSpace(cell), "`") }
+
+// TestReadmeActions holds the table of IAM actions in the README against the
+// policies for one reference of each kind.
+func TestReadmeActions(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "\n| | actions | resource |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var documented []string
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		for i, word := range strings.Split(cells[2], "`") {
+			if i%2 == 1 { // between two of them
+				documented = append(documented, word)
+			}
+		}
+	}
+	c := &checked{environ: append(declared(), "LARDER_PREFETCH=ssm:///prod/more")}
+	r := c.report(t)
+	used := actionsOf(*r.Policy)
+	for _, document := range r.RolePolicies {
+		used = append(used, actionsOf(document)...)
+	}
+	slices.Sort(used)
+	slices.Sort(documented)
+	if used = slices.Compact(used); !slices.Equal(documented, used) {
+		t.Errorf("the README has the actions %q, want those of the policies, %q", documented, used)
+	}
+}
