@@ -43,7 +43,11 @@ func check(ctx context.Context, o checkOptions, stdout io.Writer) int {
 			entry.Region = "${AWS::Region}"
 		}
 		r.References = append(r.References, entry)
-		if warning != "" {
+		switch {
+		case warning == "":
+		case o.wrapped(): // the function would not start
+			r.Mistakes = append(r.Mistakes, warning)
+		default:
 			r.Warnings = append(r.Warnings, warning)
 		}
 	}

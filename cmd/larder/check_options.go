@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -51,6 +52,12 @@ func parseCheck(args, environ []string) (o checkOptions, err error) {
 		}
 	}
 	return o, nil
+}
+
+// wrapped reports whether larder-exec starts the runtime. Another wrapper may
+// start larder-exec; that is not known.
+func (o *checkOptions) wrapped() bool {
+	return path.Base(strings.TrimSpace(o.environ["AWS_LAMBDA_EXEC_WRAPPER"])) == "larder-exec"
 }
 
 // variablesOf returns a list of NAME=value items by name; the last of a name counts.
