@@ -1,9 +1,7 @@
 package metrics
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +22,7 @@ func (c *Counters) Prometheus() []byte {
 	t.family("larder_reads_total", counter, "Reads over HTTP by result: where the value came from, refused, or the class of the failure.")
 	for i := range c.reads {
 		if n := c.reads[i].Load(); n > 0 || i <= int(cache.Stale) {
-			t.sample(float64(n), "result", resultName(i))
+			t.b.WriteString(sample(t.name, float64(n), "result", resultName(i)))
 		}
 	}
 	t.single("larder_served_age_seconds_max", gauge, "Greatest age of a value that was served.", seconds(c.worst.Load()))
@@ -41,11 +39,12 @@ func (c *Counters) Prometheus() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t.family("larder_aws_calls_total", counter, "Requests to AWS by IAM action and outcome: ok, or the class of the failure.")
-	for _, k := range slices.SortedFunc(maps.Keys(c.calls), func(a, b call) int {
-		return cmp.Or(cmp.Compare(a.action, b.action), cmp.Compare(a.outcome, b.outcome))
-	}) {
-		t.sample(float64(c.calls[k]), "api", k.action, "outcome", k.outcomeName())
+	var lines []string
+	for call, n := range c.calls {
+		lines = append(lines, sample(t.name, float64(n), "api", call.action, "outcome", call.outcomeName()))
 	}
+	slices.Sort(lines)
+	t.b.WriteString(strings.Join(lines, ""))
 	c.platform.writeText(&t)
 	return []byte(t.b.String())
 }
@@ -59,8 +58,7 @@ func (p *platform) writeText(t *text) {
 		if s.count > 0 {
 			name := "larder_platform_" + s.name + "_seconds"
 			t.family(name, summary, s.help)
-			t.line(name+"_sum", s.sum.Seconds())
-			t.line(name+"_count", float64(s.count))
+			t.b.WriteString(sample(name+"_sum", s.sum.Seconds()) + sample(name+"_count", float64(s.count)))
 		}
 	}
 	if p.told {
@@ -88,21 +86,20 @@ func (t *text) family(name, kind, help string) {
 	fmt.Fprintf(&t.b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
 }
 
-// sample writes one number with names and values of labels, which are words of
-// ours and need no escaping.
-func (t *text) sample(value float64, labels ...string) {
+func (t *text) single(name, kind, help string, value float64) {
+	t.family(name, kind, help)
+	t.b.WriteString(sample(name, value))
+}
+
+// sample is the line of one number with names and values of labels, which are words
+// of ours and need no escaping.
+func sample(name string, value float64, labels ...string) string {
 	var pairs []string
 	for i := 0; i < len(labels); i += 2 {
 		pairs = append(pairs, labels[i]+`="`+labels[i+1]+`"`)
 	}
-	t.line(t.name+"{"+strings.Join(pairs, ",")+"}", value)
-}
-
-func (t *text) single(name, kind, help string, value float64) {
-	t.family(name, kind, help)
-	t.line(name, value)
-}
-
-func (t *text) line(name string, value float64) {
-	t.b.WriteString(name + " " + strconv.FormatFloat(value, 'g', -1, 64) + "\n")
+	if len(pairs) > 0 {
+		name += "{" + strings.Join(pairs, ",") + "}"
+	}
+	return name + " " + strconv.FormatFloat(value, 'g', -1, 64) + "\n"
 }
