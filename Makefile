@@ -34,16 +34,16 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
 
 .PHONY: run
-run: dist/larder-$(machine).zip dist/larder-local $(bootstrap) ## the layer and an example function on this machine [EXAMPLE=python|node|go]
-	dist/larder-local run --layer $< --secrets examples/secrets.yaml --env-file examples/function.env -- $(bootstrap)
+run: dist/larder-$(machine).zip dist/larder-local $(bootstrap) ## the layer and an example function on this machine, and dist/report.html about it [EXAMPLE=python|node|go]
+	dist/larder-local run --report dist/report.html --layer $< --secrets examples/secrets.yaml --env-file examples/function.env -- $(bootstrap)
 
 .PHONY: run-environment
 run-environment: dist/larder-$(machine).zip dist/larder-local $(firstword $(environment)) ## the same by plain environment variables [EXAMPLE=python|node|go]
-	dist/larder-local run --layer $< --secrets examples/secrets.yaml --env-file examples/environment/function.env -- $(environment)
+	dist/larder-local run --report dist/report.html --layer $< --secrets examples/secrets.yaml --env-file examples/environment/function.env -- $(environment)
 
 .PHONY: run-rotation
 run-rotation: dist/larder-$(machine).zip dist/larder-local $(firstword $(rotation)) ## a password rotates under an example function [EXAMPLE=python|node|go]
-	dist/larder-local run --layer $< --secrets examples/rotation/secrets.yaml --change 2=examples/rotation/rotated.yaml \
+	dist/larder-local run --report dist/report.html --layer $< --secrets examples/rotation/secrets.yaml --change 2=examples/rotation/rotated.yaml \
 		--events examples/rotation/events.jsonl --env-file examples/rotation/function.env -- $(rotation)
 
 .PHONY: test

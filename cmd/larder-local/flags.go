@@ -21,6 +21,9 @@ Starts the extensions of a layer and then the command, which speaks the Lambda
 Runtime API, invokes it, shuts all down, and prints what happened when. The
 command gets the environment of a Lambda function, with this machine's PATH.
 
+--report makes a page of it as well, which loads nothing. It holds names, references,
+times and counts, and no line that a process printed.
+
 The layer's folder stands for /opt in AWS_LAMBDA_EXEC_WRAPPER and LARDER_NEXT_WRAPPER,
 so that a wrapper in /opt is the layer's. Nowhere else is a path replaced.
 
@@ -43,6 +46,7 @@ type options struct {
 	memory    int
 	port      int // -1 leaves the extension's own default
 	responses string
+	report    string
 	log       bool
 	command   []string
 }
@@ -72,6 +76,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.IntVar(&o.memory, "memory", 128, "the function's memory in `MB`, of which it is only told")
 	flags.IntVar(&o.port, "port", -1, "the extension's `port`; 0 picks a free one")
 	flags.StringVar(&o.responses, "responses", "", "write the function's responses to this `file`; they may hold secrets")
+	flags.StringVar(&o.report, "report", "", "write the timeline as an HTML page to this `file`: bars on a time axis, the declared references, the counters")
 	flags.BoolVar(&o.log, "log", false, "show all lines that the processes print")
 	help := func() {
 		io.WriteString(stdout, usage)

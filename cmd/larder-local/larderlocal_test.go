@@ -276,6 +276,41 @@ func TestRunWrapped(t *testing.T) {
 	}
 }
 
+// The page is the last that is spoken of, and is made of a run that failed, too. It
+// has no line of a process, and no response.
+func TestRunReport(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, mode, event string
+		code              int
+		want              []string
+	}{
+		{"good", "echo", `{"n":"CANARY"}`, 0, []string{"<h2>invoke 1</h2>", `data-kind="handler"`, `data-kind="prefetch"`, "ssm:///a/tree/*", "shutdown, spindown"}},
+		{"failed init", "broken", "{}", 1, []string{"<li>init: Runtime.ImportModuleError</li>", `data-kind="spawn"`}},
+		{"failed invoke", "exit", "{}", 1, []string{"<li>invoke 1: Runtime.ExitError</li>", "shutdown, failure"}},
+	} {
+		path := filepath.Join(t.TempDir(), "page.html")
+		code, stdout, stderr := larderLocal(t, test.mode, "--report", path, "--event", test.event, "--invoke", "1", "--env", "WHO=CANARY")
+		if code != test.code || !strings.HasSuffix(stdout, "\nreport: "+path+"\n") {
+			t.Errorf("%s: exit code %d, stderr %q, want %d and the path at the end of stdout:\n%s", test.name, code, stderr, test.code, stdout)
+		}
+		page, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range append(test.want, "</html>") {
+			if !strings.Contains(string(page), want) {
+				t.Errorf("%s: the page lacks %q:\n%s", test.name, want, page)
+			}
+		}
+		for _, not := range []string{"CANARY", "hello from", "no module"} {
+			if strings.Contains(string(page), not) {
+				t.Errorf("%s: the page has %q:\n%s", test.name, not, page)
+			}
+		}
+	}
+}
+
 // The role's keys are others after the restore.
 func TestRunSnapStart(t *testing.T) {
 	t.Parallel()
@@ -338,6 +373,7 @@ func TestRunFails(t *testing.T) {
 			"--change", "1=" + write(t, "change.yaml", "region: eu-west-1\n")}, []string{"--change", "change.yaml", "region"}},
 		{"managed instance", "exit", []string{"--mode", "lambda-managed-instances"}, []string{"Runtime.ExitError"}},
 		{"layer", "echo", []string{"--layer", "/no/such/file"}, []string{"--layer", "/no/such/file"}},
+		{"report", "echo", []string{"--report", "/no/such/folder/page.html"}, []string{"--report", "/no/such/folder/page.html"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -36,8 +36,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return success
 }
 
-// tell runs the function and prints the timeline, also that of a run that
-// failed.
+// tell runs the function, and prints the timeline and makes a page of it, also
+// that of a run that failed.
 func tell(ctx context.Context, o options, stdout io.Writer) error {
 	s, err := newSession(o)
 	if err != nil {
@@ -48,5 +48,14 @@ func tell(ctx context.Context, o options, stdout io.Writer) error {
 	if ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}
-	return errors.Join(err, s.timeline().WriteText(stdout))
+	t := s.timeline()
+	err = errors.Join(err, t.WriteText(stdout))
+	if s.report == nil {
+		return err
+	}
+	if failed := errors.Join(t.WriteHTML(s.report), s.report.Close()); failed != nil {
+		return errors.Join(err, fmt.Errorf("--report: %w", failed))
+	}
+	_, failed := fmt.Fprintln(stdout, "report:", o.report)
+	return errors.Join(err, failed)
 }

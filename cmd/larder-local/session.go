@@ -24,6 +24,7 @@ type session struct {
 	temporary string   // a folder to be removed; empty if there is none
 	standIn   *standIn // nil if AWS is not stood in for
 	responses *os.File // nil if they are not wanted
+	report    *os.File // nil if it is not wanted
 	start     time.Time
 
 	mu     sync.Mutex
@@ -41,6 +42,11 @@ func newSession(o options) (*session, error) {
 	}
 	if err == nil && o.responses != "" {
 		s.responses, err = os.OpenFile(o.responses, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	}
+	if err == nil && o.report != "" {
+		if s.report, err = os.Create(o.report); err != nil { // now, as a run may be long
+			err = fmt.Errorf("--report: %w", err)
+		}
 	}
 	if err != nil {
 		s.close()
@@ -80,6 +86,9 @@ func (s *session) close() {
 	if s.responses != nil {
 		s.responses.Close()
 	}
+	if s.report != nil {
+		s.report.Close()
+	}
 	if s.temporary != "" {
 		os.RemoveAll(s.temporary)
 	}
@@ -88,11 +97,11 @@ func (s *session) close() {
 // run starts the function, invokes it, and shuts it down. It returns when all
 // processes have gone.
 func (s *session) run(ctx context.Context) error {
+	s.start = time.Now()
 	env, err := s.env()
 	if err != nil {
 		return err
 	}
-	s.start = time.Now()
 	l, err := lambdatest.Start(ctx, s.config(env))
 	if l != nil {
 		defer l.Close()

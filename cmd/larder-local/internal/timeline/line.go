@@ -20,11 +20,12 @@ type Line struct {
 
 // A record is a line of Larder's log, which log/slog has written as JSON.
 type record struct {
-	time  time.Time
-	level string
-	msg   string
-	attrs []attr // in the order of the line
-	known known
+	source string // whose log it is
+	time   time.Time
+	level  string
+	msg    string
+	attrs  []attr // in the order of the line
+	known  known
 }
 
 type attr struct {
@@ -43,6 +44,23 @@ type known struct {
 	Path     string  `json:"path"`
 	Ref      string  `json:"ref"`
 	Result   string  `json:"result"`
+
+	Missing  []string `json:"missing"` // of a prefetch
+	Variable string   `json:"variable"`
+	State    string   `json:"state"`
+	Version  string   `json:"version"`
+	Age      *float64 `json:"age"` // in seconds; nil where there is no value
+
+	Reads       int            `json:"reads"`
+	Hits        int            `json:"hits"`
+	Waits       int            `json:"waits"`
+	Misses      int            `json:"misses"`
+	Stale       int            `json:"stale"`
+	Refused     int            `json:"refused"`
+	Errors      map[string]int `json:"errors"`
+	Refreshes   int            `json:"refreshes"`
+	FailedCalls int            `json:"failedCalls"`
+	WorstAge    float64        `json:"worstAge"` // in seconds
 }
 
 // parse reads a line; ok is false if it is not a record of log/slog.
@@ -81,6 +99,11 @@ func parse(line []byte) (r record, ok bool) {
 	// Another program's line may use the same names for something else.
 	_ = json.Unmarshal(line, &r.known)
 	return r, !r.time.IsZero() && r.level != ""
+}
+
+// start returns when what took the record's milliseconds began.
+func (r record) start() time.Time {
+	return r.time.Add(-time.Duration(r.known.Millis * float64(time.Millisecond)))
 }
 
 // loud reports whether a person must see the record.

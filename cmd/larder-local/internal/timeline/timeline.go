@@ -51,6 +51,16 @@ type Timeline struct {
 	Entries []Entry
 	// Summary is of the whole run.
 	Summary Summary
+	// Charts are its phases, in their order.
+	Charts []Chart
+	// Declared are the references that the function declares, by variable. None
+	// if the extension did not tell.
+	Declared []Declared
+	// Counters are those that the extension told at its end, summed up over the
+	// environments of the run; nil if it did not.
+	Counters *Counters
+	// Warnings and Errors are how many such lines are in the extensions' logs.
+	Warnings, Errors int
 }
 
 // An Entry is one thing that happened.
@@ -86,6 +96,7 @@ type builder struct {
 	in      Input
 	entries []*placed
 	phases  []*phase // of init, then of each restore and invoke, by their start
+	records []record // of the extensions' logs
 	summary Summary
 }
 
@@ -114,7 +125,8 @@ func Build(in Input) *Timeline {
 		p.tell(b)
 	}
 	slices.SortStableFunc(b.entries, func(x, y *placed) int { return x.time.Compare(y.time) })
-	t := &Timeline{Summary: b.summary}
+	t := &Timeline{Summary: b.summary, Charts: b.charts()}
+	t.hear(b.records)
 	for _, e := range b.entries {
 		e.At = e.time.Sub(in.Start)
 		t.Entries = append(t.Entries, e.Entry)
@@ -189,6 +201,9 @@ func (b *builder) line(l Line) {
 	r, ok := record{}, false
 	if l.Source != "runtime" {
 		r, ok = parse(l.Text)
+	}
+	if r.source = l.Source; ok {
+		b.records = append(b.records, r)
 	}
 	if !ok || b.in.Raw {
 		b.add(l.Time, l.Source, "| "+string(l.Text))

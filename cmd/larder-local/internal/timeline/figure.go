@@ -1,0 +1,113 @@
+package timeline
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A figure is a chart with its places worked out, in percent of the track.
+type figure struct {
+	Chart
+	ID    string
+	Ticks []tick
+	Lines []line
+}
+
+// A tick is a mark on the axis. Its text may be empty.
+type tick struct {
+	X, Text string
+	Late    bool // the text must end there: there is no room behind
+}
+
+// A line is a row.
+type line struct {
+	Kind   Kind
+	Word   string
+	Name   string
+	Within bool
+	At     string
+	Took   string
+	Rects  []rect
+}
+
+type rect struct{ X, Width, Title string }
+
+// thinnest is the least width of a bar: two or three pixels.
+const thinnest = 0.4
+
+func (c Chart) figure(i int) figure {
+	f := figure{Chart: c, ID: "g" + strconv.Itoa(i)}
+	if len(c.Rows) == 0 {
+		return f
+	}
+	if !c.Still {
+		f.Ticks = ticks(c.Length)
+	}
+	for _, r := range c.Rows {
+		f.Lines = append(f.Lines, c.line(r))
+	}
+	return f
+}
+
+func (c Chart) line(r Row) line {
+	l := line{Kind: r.Kind, Word: r.Kind.about().word, Name: r.Name, Within: r.Within,
+		At: short(r.Bars[0].At - c.At), Took: short(r.Took)}
+	if c.Still {
+		l.At = "" // it is the whole
+	}
+	if r.Count > 1 {
+		l.Word += fmt.Sprintf(" ×%d", r.Count)
+	}
+	for _, b := range r.Bars {
+		title := strings.TrimSpace(fmt.Sprintf("%s %s", r.Kind.about().word, r.Name)) +
+			fmt.Sprintf(": %s, from %s on", short(b.Took), short(b.At-c.At))
+		if b.Took > b.Length {
+			title += fmt.Sprintf(", %s of it here", short(b.Length))
+		}
+		x := 100 * float64(b.At-c.At) / float64(c.Length)
+		width := min(100, max(thinnest, 100*float64(b.Length)/float64(c.Length)))
+		l.Rects = append(l.Rects, rect{percent(min(x, 100-width)), percent(width), title})
+	}
+	return l
+}
+
+// ticks returns marks at round times, nine at most with that at 0.
+func ticks(length time.Duration) []tick {
+	step := math.Pow(10, math.Floor(math.Log10(float64(length))))
+	for _, part := range []float64{0.1, 0.2, 0.25, 0.5, 1, 2} {
+		if float64(length)/(step*part) <= 8 {
+			step *= part
+			break
+		}
+	}
+	var all []tick
+	for at := 0.0; at <= float64(length); at += step {
+		x := 100 * at / float64(length)
+		t := tick{percent(x), mark(at, float64(length)), x > 90}
+		if t.Late && 100*step/float64(length) < 18 {
+			t.Text = "" // it would touch the one before
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// mark writes a round time in the unit that suits the whole.
+func mark(at, length float64) string {
+	for _, unit := range []struct {
+		name string
+		size time.Duration
+	}{{"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond}} {
+		if length >= float64(unit.size) || unit.size == time.Millisecond {
+			text := strconv.FormatFloat(at/float64(unit.size), 'g', 4, 64)
+			return text + " " + unit.name
+		}
+	}
+	return ""
+}
+
+// percent writes what may stand in an attribute of SVG.
+func percent(x float64) string { return strconv.FormatFloat(x, 'f', 3, 64) + "%" }

@@ -1,0 +1,286 @@
+package timeline
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"larder/internal/awstest"
+	"larder/internal/lambdatest"
+)
+
+// A stage is a part of the run that gets a chart.
+type stage struct {
+	name   string
+	start  time.Time
+	end    time.Time // of the last that is known of it
+	still  bool
+	failed string
+	pieces []*piece
+	words  []string
+}
+
+// A piece becomes a bar.
+type piece struct {
+	kind  Kind
+	name  string
+	start time.Time
+	end   time.Time // zero means until the stage ends
+	took  time.Duration
+}
+
+// A cutter finds out which stages a run has, and what belongs to which.
+type cutter struct {
+	stages    []*stage
+	invokes   int
+	listening map[string][]time.Time
+	starting  map[string]*piece // the process's start, by source
+	handlers  map[string]*piece // by request id
+}
+
+func byTime(x, y lambdatest.Event) int { return x.Time.Compare(y.Time) }
+
+func newCutter(in Input, records []record) *cutter {
+	c := &cutter{
+		stages:    []*stage{{name: "init", start: in.Start, end: in.Start}},
+		listening: map[string][]time.Time{},
+		starting:  map[string]*piece{},
+		handlers:  map[string]*piece{},
+	}
+	for _, r := range records {
+		if r.msg == "listening" {
+			c.listening[r.source] = append(c.listening[r.source], r.time)
+		}
+	}
+	return c
+}
+
+func (c *cutter) last() *stage { return c.stages[len(c.stages)-1] }
+
+func (c *cutter) open(name string, at time.Time) *stage {
+	if last := c.last(); last.still {
+		last.end = at
+	}
+	s := &stage{name: name, start: at, end: at}
+	c.stages = append(c.stages, s)
+	return s
+}
+
+// turn opens a stage where the event begins one.
+func (c *cutter) turn(e lambdatest.Event) {
+	last := c.last()
+	switch e.Kind {
+	case lambdatest.InvokeStart:
+		c.invokes++
+		c.open(fmt.Sprintf("invoke %d", c.invokes), e.Time)
+	case lambdatest.RestoreStart:
+		c.open("restore", e.Time)
+	case lambdatest.Snapshot:
+		c.open("snapshot", e.Time).still = true
+	case lambdatest.Frozen:
+		c.open("frozen", e.Time).still = true
+	case lambdatest.Stop:
+		c.open("shutdown, "+e.Reason, e.Time)
+	case lambdatest.Spawn, lambdatest.RuntimeStart:
+		if strings.HasPrefix(last.name, "shutdown") {
+			c.open("init once more", e.Time)
+		}
+	case lambdatest.Thawed:
+	case lambdatest.Left:
+		if last.still { // killed without being woken
+			c.open("shutdown", e.Time)
+		}
+	default:
+		if last.still { // it stood still in the middle
+			c.open(c.stages[len(c.stages)-2].name+", continued", last.end)
+		}
+	}
+}
+
+func (c *cutter) event(e lambdatest.Event) {
+	c.turn(e)
+	s := c.last()
+	s.end = e.Time
+	switch e.Kind {
+	case lambdatest.Snapshot, lambdatest.Frozen:
+		s.add(Frozen, "not to scale", e.Time, time.Time{})
+	case lambdatest.RestoreStart:
+		s.add(Runtime, "after a restore", e.Time, time.Time{})
+	case lambdatest.Spawn:
+		c.starting[e.Source] = s.add(Spawn, e.Source, e.Time, time.Time{})
+	case lambdatest.Register:
+		c.register(s, e)
+	case lambdatest.RuntimeStart:
+		c.starting[e.Source] = s.add(Runtime, "", e.Time, time.Time{})
+	case lambdatest.Next:
+		c.started(e.Source, e.Time)
+		s.add(Next, e.Source, e.Time, time.Time{})
+	case lambdatest.InvokeStart:
+		c.handlers[e.RequestID] = s.add(Handler, "", e.Time, time.Time{})
+	case lambdatest.Responded, lambdatest.InvokeEnd:
+		if p := c.handlers[e.RequestID]; p != nil {
+			p.end = e.Time
+			delete(c.handlers, e.RequestID)
+		}
+	case lambdatest.Left:
+		c.started(e.Source, e.Time)
+		s.leave(e)
+	}
+	if e.Fault != nil && (e.Kind == lambdatest.InitFailed || e.Kind == lambdatest.RestoreFailed || e.Kind == lambdatest.InvokeEnd) {
+		s.failed = e.Fault.Type // the rest is the process's own words
+	}
+}
+
+// register splits an extension's start where it listens.
+func (c *cutter) register(s *stage, e lambdatest.Event) {
+	from := e.Time
+	if p := c.starting[e.Source]; p != nil {
+		for _, at := range c.listening[e.Source] {
+			if at.After(p.start) && at.Before(e.Time) {
+				from = at
+			}
+		}
+		c.started(e.Source, from)
+	}
+	s.add(Register, e.Source, from, e.Time)
+}
+
+// started ends a process's start, if that is still open.
+func (c *cutter) started(source string, at time.Time) {
+	if p := c.starting[source]; p != nil {
+		p.end = at
+		delete(c.starting, source)
+	}
+}
+
+// leave tells of a process's end, which begins with the shutdown if there is one.
+func (s *stage) leave(e lambdatest.Event) {
+	how := fmt.Sprintf("exit %d", e.Code)
+	if e.Signal != "" {
+		how = e.Signal
+	}
+	from := e.Time
+	if strings.HasPrefix(s.name, "shutdown") {
+		from = s.start
+	}
+	s.add(Shutdown, e.Source+": "+how, from, e.Time)
+}
+
+// add adds a piece; one without an end lasts as long as the stage.
+func (s *stage) add(kind Kind, name string, start, end time.Time) *piece {
+	p := &piece{kind: kind, name: name, start: start, end: end}
+	s.pieces = append(s.pieces, p)
+	return p
+}
+
+// at returns the stage in which something began. Nothing begins while all stands
+// still: clocks that differ a little are no reason to lose it.
+func (c *cutter) at(t time.Time) *stage {
+	after, _ := slices.BinarySearchFunc(c.stages, t, func(s *stage, t time.Time) int {
+		if s.start.After(t) {
+			return 1
+		}
+		return -1
+	})
+	i := max(0, after-1)
+	if c.stages[i].still && after < len(c.stages) {
+		i = after
+	}
+	return c.stages[i]
+}
+
+func (c *cutter) record(r record) {
+	var kind Kind
+	var name string
+	switch r.msg {
+	case "prefetch done":
+		kind, name = Prefetch, fmt.Sprintf("%d of %d fetched", r.known.Fetched, r.known.Declared)
+		if len(r.known.Missing) > 0 {
+			name += ", missing: " + strings.Join(r.known.Missing, ", ")
+		}
+	case "refresh done":
+		kind, name = Refresh, fmt.Sprintf("%d of %d due fetched", r.known.Fetched, r.known.Due)
+	case "read":
+		kind, name = ReadError, r.known.Ref
+		for _, k := range []Kind{ReadHit, ReadWait, ReadMiss, ReadStale} {
+			if string(k) == "read-"+r.known.Result {
+				kind = k
+			}
+		}
+		switch {
+		case name != "":
+		case r.known.Path == "/env":
+			name = "all variables"
+		default:
+			name = "no reference"
+		}
+	default:
+		return
+	}
+	c.at(r.start()).add(kind, name, r.start(), r.time)
+}
+
+// maxIDs is how many names are told of a call, which may have twenty.
+const maxIDs = 4
+
+func (c *cutter) call(call awstest.Call) {
+	name := cmp.Or(call.Action, "unknown call")
+	if n := len(call.IDs); n > maxIDs {
+		name += fmt.Sprintf(" %s and %d more", strings.Join(call.IDs[:maxIDs], ", "), n-maxIDs)
+	} else if n > 0 {
+		name += " " + strings.Join(call.IDs, ", ")
+	}
+	if call.Code != "" {
+		name += ": " + call.Code
+	}
+	c.at(call.Time).add(Call, name, call.Time, call.Time.Add(call.Duration))
+}
+
+// note puts what was done from outside before the stage that saw it first.
+func (c *cutter) note(n Note) {
+	s := c.last()
+	for _, later := range c.stages {
+		if !later.still && !later.start.Before(n.Time) {
+			s = later
+			break
+		}
+	}
+	s.words = append(s.words, "Before it: "+n.Source+", "+n.Text+".")
+}
+
+// limit returns when the stage after this begins.
+func (c *cutter) limit(i int) time.Time {
+	if i+1 < len(c.stages) {
+		return c.stages[i+1].start
+	}
+	return time.Time{}
+}
+
+// close ends all pieces, at the latest where the next stage begins.
+func (s *stage) close(limit time.Time) {
+	for _, p := range s.pieces {
+		if p.start.Before(s.start) {
+			p.start = s.start
+		}
+		if p.end.After(s.end) {
+			s.end = p.end
+		}
+	}
+	if !limit.IsZero() && s.end.After(limit) {
+		s.end = limit
+	}
+	for _, p := range s.pieces {
+		if p.end.IsZero() {
+			p.end = s.end
+		}
+		p.took = max(0, p.end.Sub(p.start))
+		if p.end.After(s.end) {
+			p.end = s.end
+		}
+		if p.start.After(p.end) {
+			p.start = p.end
+		}
+	}
+}
