@@ -46,6 +46,11 @@ run-rotation: dist/larder-$(machine).zip dist/larder-local $(firstword $(rotatio
 	dist/larder-local run --report dist/report.html --layer $< --secrets examples/rotation/secrets.yaml --change 2=examples/rotation/rotated.yaml \
 		--events examples/rotation/events.jsonl --env-file examples/rotation/function.env -- $(rotation)
 
+.PHONY: screenshots
+screenshots: ## pictures of the page that make run writes, in dist, from Debian's chromium
+	@mkdir -p dist
+	LARDER_SCREENSHOTS="$(CURDIR)/dist" go test -count=1 -v -run '^TestReportInBrowser$$' ./examples
+
 .PHONY: test
 test: ## unit and script tests, with the race detector where there is a C compiler
 	@if [ "$$(go env CGO_ENABLED)" = 1 ]; then set -x; go test -race ./...; \
