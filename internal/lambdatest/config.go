@@ -62,6 +62,11 @@ type Config struct {
 	// extensions have called next. Zero means 3 s, the platform's default.
 	Timeout time.Duration
 
+	// Deadline is how far away the processes are told that an invoke's deadline
+	// is. Zero means Timeout, which is the truth. A test that tells less sees what
+	// they do in time, and a busy machine that is late does not end the invoke.
+	Deadline time.Duration
+
 	// InitTimeout bounds init. Zero means the platform's limit: 10 s on demand,
 	// and in the other modes 130 s or Timeout if that is more, up to 15 minutes.
 	InitTimeout time.Duration
@@ -145,6 +150,7 @@ func (c *Config) complete() error {
 	setDefault(&c.Account, "123456789012")
 	setDefault(&c.Memory, 128)
 	setDefault(&c.Timeout, 3*time.Second)
+	setDefault(&c.Deadline, c.Timeout)
 	setDefault(&c.InitTimeout, c.Mode.initLimit(c.Timeout))
 	setDefault(&c.RestoreTimeout, 10*time.Second)
 	setDefault(&c.Host, "127.0.0.1")

@@ -267,7 +267,7 @@ type tracing struct {
 
 func invokeEvent(inv *invocation, arn string) event {
 	return event{
-		Type: "INVOKE", Deadline: inv.deadline.UnixMilli(), Request: inv.id, ARN: arn,
+		Type: "INVOKE", Deadline: inv.told.UnixMilli(), Request: inv.id, ARN: arn,
 		Tracing: &tracing{"X-Amzn-Trace-Id", inv.trace},
 	}
 }

@@ -46,6 +46,7 @@ type invocation struct {
 	payload  []byte
 	start    time.Time
 	deadline time.Time
+	told     time.Time     // the deadline that the processes see
 	answered chan struct{} // closed when response and err are final
 
 	// Guarded by the sandbox's mutex until answered is closed.
@@ -60,7 +61,7 @@ type invocation struct {
 	taken       bool      // by a worker, with managed instances
 }
 
-func newInvocation(payload []byte, timeout time.Duration) *invocation {
+func newInvocation(payload []byte, cfg *Config) *invocation {
 	now := time.Now()
 	var b [24]byte
 	rand.Read(b[:])
@@ -70,7 +71,8 @@ func newInvocation(payload []byte, timeout time.Duration) *invocation {
 		trace:    fmt.Sprintf("Root=1-%08x-%x;Parent=%x;Sampled=0", now.Unix(), b[:12], b[12:20]),
 		payload:  payload,
 		start:    now,
-		deadline: now.Add(timeout),
+		deadline: now.Add(cfg.Timeout),
+		told:     now.Add(cfg.Deadline),
 		answered: make(chan struct{}),
 	}
 }
@@ -102,7 +104,7 @@ func (l *Lambda) Invoke(ctx context.Context, payload []byte) (Response, error) {
 		l.release()
 		return Response{}, err
 	}
-	inv := newInvocation(payload, l.cfg.Timeout)
+	inv := newInvocation(payload, &l.cfg)
 	// Once the client is answered its context has no say in the rest.
 	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	limited, cancelLimit := context.WithDeadlineCause(own, inv.deadline, errLimit)

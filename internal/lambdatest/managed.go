@@ -16,7 +16,7 @@ func (l *Lambda) invokeBeside(ctx context.Context, payload []byte) (Response, er
 	if err != nil {
 		return Response{}, err
 	}
-	inv := newInvocation(payload, l.cfg.Timeout)
+	inv := newInvocation(payload, &l.cfg)
 	limited, cancel := context.WithDeadlineCause(ctx, inv.deadline, errLimit)
 	defer cancel()
 	s.mu.Lock()

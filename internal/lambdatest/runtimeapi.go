@@ -70,7 +70,7 @@ func (s *sandbox) handOut(inv *invocation) *reply {
 	answer.header.Set("Lambda-Runtime-Invocation-Id", inv.attempt)
 	answer.header.Set("Lambda-Runtime-Trace-Id", inv.trace)
 	answer.header.Set("Lambda-Runtime-Invoked-Function-Arn", s.functionARN())
-	answer.header.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
+	answer.header.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.told.UnixMilli(), 10))
 	return answer
 }
 

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"larder/internal/lambdatest"
 )
@@ -71,6 +73,32 @@ func TestInvocation(t *testing.T) {
 	report, err := lambda.Wait(t.Context())
 	if err != nil || report.RequestID != id || report.Err != nil || report.Responded == 0 || report.Duration < report.Responded {
 		t.Errorf("Wait = %+v, %v", report, err)
+	}
+}
+
+// What the processes are told of the deadline need not be how long they have.
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "ext")
+	s.cfg.Deadline = -time.Hour
+	result := s.start()
+	ext := s.actor("ext")
+	ext.register("INVOKE")
+	runtime := s.actor("runtime")
+	event, invocation := ext.park(), runtime.park()
+	lambda := (<-result).lambda
+	done := invoke(t.Context(), lambda, "{}")
+	request := receive(t, "invocation", invocation)
+	told := request.header.Get("Lambda-Runtime-Deadline-Ms")
+	if ms, err := strconv.ParseInt(told, 10, 64); err != nil || time.Until(time.UnixMilli(ms)) > -time.Hour {
+		t.Errorf("the runtime was told the deadline %s, want one an hour ago", told)
+	}
+	if got := receive(t, "event", event); !strings.Contains(got.body, `"deadlineMs":`+told+",") {
+		t.Errorf("event = %s, want the deadline %s", got.body, told)
+	}
+	runtime.respond(request.header.Get("Lambda-Runtime-Aws-Request-Id"), "answer")
+	if answer := receive(t, "Invoke", done); answer.err != nil {
+		t.Errorf("Invoke = %v, want an answer after what was told to be the deadline", answer.err)
 	}
 }
 
