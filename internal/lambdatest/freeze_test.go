@@ -205,11 +205,12 @@ func TestShutdownInFrozenInvoke(t *testing.T) {
 func TestFrozenEnds(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name string
-		end  func(s *stage, l *lambdatest.Lambda)
+		name  string
+		limit time.Duration
+		end   func(s *stage, l *lambdatest.Lambda)
 	}{
-		{"close", func(_ *stage, l *lambdatest.Lambda) { l.Close() }},
-		{"timeout", func(s *stage, _ *lambdatest.Lambda) {
+		{"close", patience, func(_ *stage, l *lambdatest.Lambda) { l.Close() }},
+		{"timeout", 3 * time.Second, func(s *stage, _ *lambdatest.Lambda) {
 			if stop := s.await(lambdatest.Stop, ""); stop.Reason != "timeout" {
 				s.t.Errorf("the reset's reason = %q, want timeout", stop.Reason)
 			}
@@ -219,7 +220,7 @@ func TestFrozenEnds(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, "ext")
-			s.cfg.Timeout = 500 * time.Millisecond
+			s.cfg.Timeout = test.limit
 			lambda, cast := s.ready()
 			done := invoke(t.Context(), lambda, "")
 			s.await(lambdatest.InvokeStart, "")

@@ -320,12 +320,12 @@ func TestInitLimit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, "a")
-			s.cfg.InitTimeout = 2 * time.Second
+			s.cfg.InitTimeout = 5 * time.Second
 			result := s.start()
 			test.play(s)
 			got := receive(t, "Start", result)
 			failed, ok := got.err.(*lambdatest.InitError)
-			if want := "init took longer than 2s: " + test.want; !ok || failed.Type != "Sandbox.Timeout" || failed.Message != want {
+			if want := "init took longer than 5s: " + test.want; !ok || failed.Type != "Sandbox.Timeout" || failed.Message != want {
 				t.Errorf("Start = %v, want Sandbox.Timeout, %s", got.err, want)
 			}
 			stop := s.await(lambdatest.Stop, "")
@@ -480,7 +480,7 @@ func TestInvokeFailures(t *testing.T) {
 func TestTimeoutAfterResponse(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "ext")
-	s.cfg.Timeout = 2 * time.Second
+	s.cfg.Timeout = 5 * time.Second
 	result := s.start()
 	ext := s.actor("ext")
 	ext.register("INVOKE")

@@ -130,7 +130,7 @@ func TestManagedNextAfterInitError(t *testing.T) {
 func TestManagedTimeout(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.cfg.Mode, s.cfg.Timeout = lambdatest.ManagedInstances, 100*time.Millisecond
+	s.cfg.Mode, s.cfg.Timeout = lambdatest.ManagedInstances, 3*time.Second // which the second invoke has, too
 	result := s.start()
 	runtime := s.actor("runtime")
 	worker := runtime.park()

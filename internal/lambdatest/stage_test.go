@@ -30,7 +30,7 @@ import (
 const stageVariable = "LAMBDATEST_STAGE"
 
 // patience bounds every wait of a test; it is only ever used up by a failure.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func TestMain(m *testing.M) {
 	if addr := os.Getenv(stageVariable); addr != "" {
