@@ -34,6 +34,9 @@ type stage struct {
 	ended   chan error // gets what extend returned
 }
 
+// patience is as much time as nothing needs, on the slowest machine.
+const patience = time.Minute
+
 // newStage sets a stage up; at the end of the test all goroutines must be gone
 // that were started on it. Tests with a stage must not run in parallel.
 func newStage(t *testing.T, cfg awstest.Config, environ ...string) *stage {
@@ -73,7 +76,7 @@ func newStage(t *testing.T, cfg awstest.Config, environ ...string) *stage {
 // while.
 func awaitGoroutines(t *testing.T, want int) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > want; runtime.Gosched() {
+	for deadline := time.Now().Add(patience); runtime.NumGoroutine() > want; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)
 			t.Errorf("%d goroutines are left, want %d\n%s", runtime.NumGoroutine(), want, stacks[:runtime.Stack(stacks, true)])
@@ -87,7 +90,7 @@ func awaitGoroutines(t *testing.T, want int) {
 func awaitParked(t *testing.T, function string, n int) {
 	t.Helper()
 	stacks := make([]byte, 1<<20)
-	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+	for deadline := time.Now().Add(patience); ; runtime.Gosched() {
 		all := stacks[:runtime.Stack(stacks, true)]
 		in := bytes.Count(all, []byte(function))
 		if in == n {
@@ -110,7 +113,7 @@ func (st *stage) end(t *testing.T) error {
 	var err error
 	select {
 	case err = <-st.ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("extend does not end; the calls were %v and the output was\n%s", st.lambda.Paths(), st.output.String())
 	}
 	st.checkClosed(t)

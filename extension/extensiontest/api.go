@@ -97,10 +97,10 @@ func (a *API) Paths() []string {
 }
 
 // Await waits for the nth call of a path, counted from one, and returns it. The
-// call need not be answered yet. It panics after ten seconds, because a test
+// call need not be answered yet. It panics after a minute, because a test
 // cannot go on then.
 func (a *API) Await(path string, n int) Request {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var found []Request
 	if !a.wait(ctx, func() bool {
