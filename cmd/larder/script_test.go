@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 //
 // A story that changes something in the middle keeps its function running:
 //
-//	start [-timeout D] [-mode MODE] [-telemetry KIND] [NAME=VALUE...]
+//	start [-deadline D] [-mode MODE] [-telemetry KIND] [NAME=VALUE...]
 //	                      run init: see bench.start
 //	invoke [FILE] [&]     run the reads in a file, or in reads, until they are answered
 //	answered              wait for the answer to an invoke with &
@@ -70,6 +70,7 @@ func TestMain(m *testing.M) {
 //	age D [REGEXP]        wait until the last value from AWS, or another call, is so old
 //	asked REGEXP          wait until AWS is asked: see calls
 //	calls N[-M] [REGEXP]  AWS was asked so often since the last invoke: see calls
+//	rate D REGEXP         AWS was asked at most once in every D: see rate
 //	[!] held LIMIT        larder held the end of the invoke for LIMIT at most, or longer
 //	responded LIMIT       the function answered within LIMIT
 //	[!] logged [-count=N] REGEXP
@@ -89,7 +90,7 @@ func TestScripts(t *testing.T) {
 
 			"start": b.start, "invoke": invoke, "answered": answered, "freeze": freeze, "thaw": thaw, "shutdown": shutdown,
 			"change": change, "fault": fault, "renew": renew, "network": network, "heal": heal,
-			"age": age, "asked": asked, "calls": calls, "held": held, "responded": responded, "logged": logged,
+			"age": age, "asked": asked, "calls": calls, "rate": rate, "held": held, "responded": responded, "logged": logged,
 		},
 	})
 }

@@ -115,6 +115,22 @@ func calls(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// rate checks that since the last invoke began, which must have ended, there was at
+// most one call to AWS that matches in every D, however long that invoke took.
+func rate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: rate D PATTERN")
+	}
+	f := functionOf(ts)
+	_, err := f.ended()
+	ts.Check(err)
+	passed := time.Since(f.began)
+	most := 1 + int(passed/parseDuration(ts, args[0]))
+	if n := f.count(regexp.MustCompile(args[1])); n > most {
+		ts.Fatalf("%d calls in %v, want %d at most:\n%s", n, passed, most, strings.Join(f.calls(), "\n"))
+	}
+}
+
 // calls returns the calls to AWS since the last invoke began, a line each.
 func (f *function) calls() []string {
 	var lines []string
