@@ -61,6 +61,55 @@ func TestExpiredReadStartsTheBatch(t *testing.T) {
 	}
 }
 
+// A reading of several keys at once is such a read, if one of them is declared.
+func TestExpiredReadOfSeveral(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		keys  []secret.Key
+		calls string // what the reading asks for; then, what Refresh asks for besides
+		after string
+	}{
+		{"declared", []secret.Key{a, b}, "a b c d", ""},
+		{"one of them", []secret.Key{d, b}, "d b a c", ""},
+		{"by another name of what is due", []secret.Key{a, arn(account, region, "c-AbCdEf")}, a.ID + " " + arn(account, region, "c-AbCdEf").ID + " b d", ""},
+		{"undeclared", []secret.Key{c, d}, "c d", "a b"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := start(t, bounded, declare(a, b))
+				aws := f.instant()
+				aws.set(found(a, "v1"), found(b, "v1"), found(c, "v1", arn(account, region, "c-AbCdEf")), found(d, "v1"))
+				f.all(a, b, c, d)
+				f.refreshed()
+				f.clock.tick(ttl)
+				f.aws.reply = nil
+				calls := f.aws.count()
+				batch := f.Start(tt.keys)
+				check(t, "the reading asks for", f.aws.call(calls).names(), tt.calls)
+				f.Refresh()
+				if tt.after == "" {
+					check(t, "calls", f.aws.count(), calls+1)
+				} else {
+					check(t, "Refresh asks for", f.aws.call(calls+1).names(), tt.after)
+				}
+				for n := calls; n < f.aws.count(); n++ {
+					for _, k := range f.aws.call(n).keys {
+						f.aws.call(n).answer(found(k, "v2"))
+					}
+				}
+				check(t, "keys of the reading", batch.Len(), len(tt.keys))
+				for _, k := range tt.keys {
+					check(t, "a read", f.get(k), "hit v2")
+				}
+				check(t, "Idle", f.Idle(), true)
+			})
+		})
+	}
+}
+
 // Before the first INVOKE, what is declared counts as read here, too.
 func TestExpiredReadBeforeTheFirstRefresh(t *testing.T) {
 	t.Parallel()

@@ -66,7 +66,8 @@ func (c *Cache) runningLocked(key secret.Key) *flight {
 func (c *Cache) joinLocked(key secret.Key) (*flight, How) {
 	f, how := c.runningLocked(key), Wait
 	if f == nil {
-		f, how = c.launchDueLocked(key), Miss
+		f, how = newFlight(key), Miss
+		c.launchLocked(c.withDueLocked([]*flight{f}), false)
 	}
 	f.readers++
 	return f, how

@@ -74,22 +74,27 @@ func (c *Cache) Start(keys []secret.Key) *Batch {
 		}
 	}
 	if len(fs) > 0 {
-		c.launchLocked(fs, false)
+		c.launchLocked(c.withDueLocked(fs), false)
 	}
 	return b
 }
 
-// launchDueLocked starts the call for an expired key, and for all that is due
-// besides if it is declared.
-func (c *Cache) launchDueLocked(key secret.Key) *flight {
-	fs := []*flight{newFlight(key)}
-	if e := c.index[key]; e != nil && e.pinned {
-		for _, k := range c.dueLocked(false) {
-			if c.index[k] != e && c.runningLocked(k) == nil {
-				fs = append(fs, newFlight(k))
-			}
+// withDueLocked adds to the flights of a call that is about to begin those of all
+// that is due besides, if one of them is for an expired key that is declared.
+func (c *Cache) withDueLocked(fs []*flight) []*flight {
+	asked, declared := make(map[*entry]bool, len(fs)), false
+	for _, f := range fs {
+		if e := c.index[f.key]; e != nil {
+			asked[e], declared = true, declared || e.pinned
 		}
 	}
-	c.launchLocked(fs, false)
-	return fs[0]
+	if !declared {
+		return fs
+	}
+	for _, k := range c.dueLocked(false) {
+		if !asked[c.index[k]] && c.runningLocked(k) == nil {
+			fs = append(fs, newFlight(k))
+		}
+	}
+	return fs
 }

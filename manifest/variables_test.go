@@ -61,7 +61,8 @@ func TestFirstVariables(t *testing.T) {
 	}
 }
 
-// What has grown old is fetched in one batch, whether somebody has read it or not.
+// What has grown old is fetched in one batch, whether somebody has read it or not,
+// together with what else an INVOKE would fetch: the tree.
 func TestVariablesInOneBatch(t *testing.T) {
 	inBubble(t, everything, func(t *testing.T, s *stand) {
 		s.everything()
@@ -70,7 +71,7 @@ func TestVariablesInOneBatch(t *testing.T) {
 		s.calls = nil
 		time.Sleep(time.Hour)
 		is(t, "variables", s.variables().got(), "A B C")
-		s.asked("the reading", "secretsmanager://a, ssm:///b, ssm:///maybe")
+		s.asked("the reading", "secretsmanager://a, ssm:///b, ssm:///maybe, ssm:///t/**")
 	})
 }
 
