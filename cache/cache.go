@@ -110,11 +110,12 @@ func New(config Config) *Cache {
 }
 
 // Keep ends Config.Ephemeral. What was drawn at random is drawn anew: the process
-// may be one of many that were restored from one snapshot.
+// may be one of many that were restored from one snapshot. What is declared does
+// not count as read by the first Refresh any more: it is fetched anew now.
 func (c *Cache) Keep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ephemeral = false
+	c.ephemeral, c.invoked = false, true
 	c.drawLocked()
 }
 

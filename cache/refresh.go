@@ -12,8 +12,9 @@ import (
 // call. It returns nil if nothing is due. The expired read of a declared key
 // starts the same: whoever comes first, the other joins.
 //
-// The first Refresh takes what is declared for read. A sandbox may wait for hours
-// between init and the first INVOKE, and the function will read it now.
+// The first Refresh takes what is declared for read, unless Keep was called. A
+// sandbox may wait for hours between init and the first INVOKE, and the function
+// will read it now.
 func (c *Cache) Refresh() *Batch {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -168,11 +168,12 @@ func TestSnapStart(t *testing.T) {
 		if got := b.read("a"); got != "hit" {
 			t.Errorf("a read after it is a %s, want a hit", got)
 		}
+		time.Sleep(2 * time.Minute)
 		b.holds("the second INVOKE", 0, b.afterRestore, event(900*time.Second))
-		b.asked("the second INVOKE")
+		b.asked("the second INVOKE, with everything expired: what was read", "a")
 		time.Sleep(2 * time.Minute)
 		b.holds("the third INVOKE", 0, b.afterRestore, event(900*time.Second))
-		b.asked("the third INVOKE, with everything expired: what was read", "a")
+		b.asked("the third INVOKE, before which nobody has read")
 		if n := strings.Count(b.output.String(), `msg="prefetch done"`); n != 1 {
 			t.Errorf("there were %d prefetches, want 1", n)
 		}
