@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// idleLimit is how long a connection without use is trusted. The clock is the
-// wall's: timers may stand still while the sandbox is frozen, and what AWS and the
+// idleLimit is how long a connection without use is trusted. It is no timer's
+// matter: they may stand still while the sandbox is frozen, and what AWS and the
 // routers on the way have forgotten in the meantime would hang.
 const idleLimit = time.Minute
 
@@ -18,7 +18,7 @@ const idleLimit = time.Minute
 type conn struct {
 	net.Conn
 	pool *pool
-	used atomic.Int64 // wall clock, Unix nanoseconds
+	used atomic.Pointer[instant]
 }
 
 func (c *conn) Close() error {
@@ -26,12 +26,13 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-func (c *conn) touch() { c.used.Store(c.pool.clock().UnixNano()) }
+func (c *conn) touch() {
+	now := c.pool.clock.now()
+	c.used.Store(&now)
+}
 
 // idle returns for how long it has not been used.
-func (c *conn) idle() time.Duration {
-	return time.Duration(c.pool.clock().UnixNano() - c.used.Load())
-}
+func (c *conn) idle() time.Duration { return c.pool.clock.since(*c.used.Load()) }
 
 // pool is the open connections. http.Transport hands them out without saying how
 // long they were idle.

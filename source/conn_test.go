@@ -193,6 +193,7 @@ func TestSuspects(t *testing.T) {
 		{"suspect and slow", true, 2 * time.Second, 0, slow, []string{"Unavailable", "OK"}, suspected + slow},
 		{"suspect without a freeze", true, 0, 2 * time.Second, slow, []string{"Unavailable", "OK"}, suspected + slow},
 		{"a clock that was set back", true, -time.Hour, 0, slow, []string{"OK"}, slow},
+		{"set back, and idle", true, -time.Hour, 2 * time.Second, slow, []string{"Unavailable", "OK"}, suspected + slow},
 		{"too old to be used", true, time.Hour, 0, slow, []string{"OK"}, slow},
 	}
 	for _, tt := range tests {

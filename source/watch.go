@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// suspectAfter is how long a connection may be without use, by the wall clock,
+	// suspectAfter is how long a connection may be without use, by either clock,
 	// before it is suspected to have died in a freeze.
 	suspectAfter = time.Second
 	// An answer on a suspect connection has minSuspect to begin, or three times as
