@@ -31,7 +31,7 @@ type Counters struct {
 	worst  atomic.Int64 // age that was served, in nanoseconds
 
 	refreshes, refreshTime atomic.Int64 // batches, and nanoseconds
-	initTime               atomic.Int64 // nanoseconds
+	prefetchTime           atomic.Int64 // nanoseconds
 	invokes                atomic.Int64
 
 	mu       sync.Mutex
@@ -138,8 +138,8 @@ func (c *Counters) sumCallsLocked() (all, failed int64) {
 	return all, failed
 }
 
-// Init adds the time in which what is declared was fetched at the start.
-func (c *Counters) Init(took time.Duration) { c.initTime.Add(int64(took)) }
+// Prefetched adds the time in which what is declared was fetched at the start.
+func (c *Counters) Prefetched(took time.Duration) { c.prefetchTime.Add(int64(took)) }
 
 // Refreshed counts a refresh between reads and the time that it took.
 func (c *Counters) Refreshed(took time.Duration) {

@@ -60,7 +60,7 @@ func (e *Embedded) Line(now time.Time) []byte {
 	l.count("Refreshes", t.refreshes-before.refreshes)
 	l.count("Invokes", t.invokes-before.invokes)
 	l.time("RefreshTime", t.refreshed-before.refreshed)
-	l.time("InitTime", t.init-before.init)
+	l.time("PrefetchTime", t.prefetched-before.prefetched)
 
 	stats := e.counters.config.Cache()
 	l.add("CachedEntries", unitCount, stats.Entries)

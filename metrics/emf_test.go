@@ -97,7 +97,7 @@ func TestEmbedded(t *testing.T) {
 	first := read(t, e.Line(at(10)))
 	first.has("first", map[string]any{
 		"Reads": 9., "Hits": 2., "Waits": 1., "Misses": 1., "StaleReads": 1., "RefusedReads": 1., "FailedReads": 4.,
-		"AWSCalls": 4., "FailedAWSCalls": 2., "Refreshes": 2., "RefreshTime": 50., "InitTime": 125., "Invokes": 1.,
+		"AWSCalls": 4., "FailedAWSCalls": 2., "Refreshes": 2., "RefreshTime": 50., "PrefetchTime": 125., "Invokes": 1.,
 		"CachedEntries": 3., "CachedBytes": 120., "OldestAge": 90.,
 	})
 	is(t, "unit", first.units["RefreshTime"], "Milliseconds")
@@ -108,10 +108,7 @@ func TestEmbedded(t *testing.T) {
 	quiet := map[string]any{"CachedEntries": 3., "CachedBytes": 120., "OldestAge": 90.}
 	read(t, e.Line(at(20))).has("nothing has happened since", quiet)
 
-	c.Platform(event(0, "platform.initStart", "", 0))
-	c.Platform(event(300, "platform.initRuntimeDone", "", 0))
-	c.Platform(event(301, "platform.initReport", "", 350))
-	c.Ready(at(5), at(320))
+	initialized(c)
 	invoke(c, "a")
 	invoke(c, "b")
 	third := read(t, e.Line(at(30)))

@@ -33,7 +33,7 @@ func busy(c *metrics.Counters) {
 	c.Call(secret.GetSecretValue, 0)
 	c.Call(secret.GetSecretValue, secret.Throttled)
 	c.Call(secret.BatchGetSecretValue, secret.Denied)
-	c.Init(125 * time.Millisecond)
+	c.Prefetched(125 * time.Millisecond)
 	c.Refreshed(30 * time.Millisecond)
 	c.Refreshed(20 * time.Millisecond)
 	c.Invoked()
@@ -52,6 +52,14 @@ func event(ms int, kind, id string, duration float64, spans ...any) extension.Pl
 }
 
 func milliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
+
+// initialized tells of an init of the platform's, and when the extension was ready.
+func initialized(c *metrics.Counters) {
+	c.Platform(event(0, "platform.initStart", "", 0))
+	c.Platform(event(300, "platform.initRuntimeDone", "", 0))
+	c.Platform(event(301, "platform.initReport", "", 350))
+	c.Ready(at(5), at(320))
+}
 
 // invoke tells of one invoke of the platform's.
 func invoke(c *metrics.Counters, id string) {

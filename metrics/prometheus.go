@@ -25,8 +25,8 @@ func (c *Counters) Prometheus() []byte {
 			t.b.WriteString(sample(t.name, float64(n), "result", resultName(i)))
 		}
 	}
-	t.single("larder_served_age_seconds_max", gauge, "Greatest age of a value that was served.", seconds(c.worst.Load()))
-	t.single("larder_init_seconds_total", counter, "Time in which what is declared was fetched at the start.", seconds(c.initTime.Load()))
+	t.single("larder_served_age_max_seconds", gauge, "Greatest age of a value that was served.", seconds(c.worst.Load()))
+	t.single("larder_prefetch_seconds_total", counter, "Time in which what is declared was fetched at the start.", seconds(c.prefetchTime.Load()))
 	t.single("larder_refreshes_total", counter, "Refreshes between reads.", float64(c.refreshes.Load()))
 	t.single("larder_refresh_seconds_total", counter, "Time that refreshes took.", seconds(c.refreshTime.Load()))
 	t.single("larder_invokes_total", counter, "Invokes that the extension was told of.", float64(c.invokes.Load()))

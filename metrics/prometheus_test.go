@@ -14,10 +14,7 @@ func TestPrometheus(t *testing.T) {
 	t.Parallel()
 	c := start(false)
 	busy(c)
-	c.Platform(event(0, "platform.initStart", "", 0))
-	c.Platform(event(300, "platform.initRuntimeDone", "", 0))
-	c.Platform(event(301, "platform.initReport", "", 350))
-	c.Ready(at(5), at(320))
+	initialized(c)
 	invoke(c, "a")
 	want, err := os.ReadFile("testdata/all.prom")
 	if err != nil {

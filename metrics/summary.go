@@ -32,18 +32,18 @@ func (c *Counters) Summary() []slog.Attr {
 
 // totals are the sums at some moment.
 type totals struct {
-	reads              int64 // all but those that were refused
-	by                 [results]int64
-	failed             int64
-	calls, failedCalls int64
-	refreshes, invokes int64
-	refreshed, init    time.Duration
+	reads                 int64 // all but those that were refused
+	by                    [results]int64
+	failed                int64
+	calls, failedCalls    int64
+	refreshes, invokes    int64
+	refreshed, prefetched time.Duration
 }
 
 func (c *Counters) totals() totals {
 	t := totals{
 		refreshes: c.refreshes.Load(), refreshed: time.Duration(c.refreshTime.Load()),
-		init: time.Duration(c.initTime.Load()), invokes: c.invokes.Load(),
+		prefetched: time.Duration(c.prefetchTime.Load()), invokes: c.invokes.Load(),
 	}
 	for i := range c.reads {
 		n := c.reads[i].Load()

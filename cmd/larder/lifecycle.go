@@ -32,7 +32,7 @@ func (l *larder) init(ctx context.Context) error {
 func (l *larder) prefetch(ctx context.Context) manifest.Verdict {
 	start, calls := time.Now(), l.metrics.Calls()
 	v := l.manifest.Prefetch(ctx)
-	l.metrics.Init(time.Since(start))
+	l.metrics.Prefetched(time.Since(start))
 	attrs := []any{"declared", v.Keys, "fetched", v.Fetched, "calls", l.metrics.Calls() - calls, "ms", millis(start)}
 	if missing := v.Without(); len(missing) > 0 {
 		attrs = append(attrs, "missing", missing)
