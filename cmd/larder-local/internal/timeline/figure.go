@@ -13,7 +13,7 @@ type figure struct {
 	Chart
 	ID    string
 	Ticks []tick
-	Lines []line
+	Lanes []lane
 }
 
 // A tick is a mark on the axis. Its text may be empty.
@@ -22,8 +22,8 @@ type tick struct {
 	Late    bool // the text must end there: there is no room behind
 }
 
-// A line is a row.
-type line struct {
+// A lane is a row with its bars in their places.
+type lane struct {
 	Kind   Kind
 	Word   string
 	Name   string
@@ -47,13 +47,13 @@ func (c Chart) figure(i int) figure {
 		f.Ticks = ticks(c.Length)
 	}
 	for _, r := range c.Rows {
-		f.Lines = append(f.Lines, c.line(r))
+		f.Lanes = append(f.Lanes, c.lane(r))
 	}
 	return f
 }
 
-func (c Chart) line(r Row) line {
-	l := line{Kind: r.Kind, Word: r.Kind.about().word, Name: r.Name, Within: r.Within,
+func (c Chart) lane(r Row) lane {
+	l := lane{Kind: r.Kind, Word: r.Kind.about().word, Name: r.Name, Within: r.Within,
 		At: short(r.Bars[0].At - c.At), Took: short(r.Took)}
 	if c.Still {
 		l.At = "" // it is the whole
