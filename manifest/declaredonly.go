@@ -12,13 +12,13 @@ import (
 // one of a declared name is known only from AWS's answer, so a read during init
 // waits for it.
 func (m *Manifest) allow(ctx context.Context, key secret.Key) error {
-	if !m.config.DeclaredOnly || m.declared(key) {
+	if !m.config.DeclaredOnly || m.Declares(key) {
 		return nil
 	}
 	if err := await(ctx, m.settled); err != nil {
 		return err
 	}
-	if m.declared(key) {
+	if m.Declares(key) {
 		return nil
 	}
 	return &secret.Error{
@@ -36,10 +36,11 @@ func (m *Manifest) reference(key secret.Key) secret.Reference {
 	return r
 }
 
-// declared reports whether a reference names the key, or a tree that it lies
+// Declares reports whether a reference names the key, or a tree that it lies
 // beneath. Another version, Region or role than that of the reference is not
-// declared with it.
-func (m *Manifest) declared(key secret.Key) bool {
+// declared with it. That an ARN is the one of a declared name is known under
+// DeclaredOnly alone.
+func (m *Manifest) Declares(key secret.Key) bool {
 	key = asDeclared(key)
 	if m.has(key) || slices.ContainsFunc(m.trees, func(tree secret.Key) bool { return tree.Covers(key) }) {
 		return true
@@ -48,10 +49,6 @@ func (m *Manifest) declared(key secret.Key) bool {
 	defer m.mu.Unlock()
 	return m.arns[key]
 }
-
-// Declares reports whether key is declared. Of what is asked for by ARN that is known
-// only under DeclaredOnly, or where a reference has the ARN.
-func (m *Manifest) Declares(key secret.Key) bool { return m.declared(key) }
 
 // learn notes the ARNs in the answer for a declared key.
 func (m *Manifest) learn(key secret.Key, r *secret.Record) {

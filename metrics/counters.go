@@ -68,7 +68,7 @@ func (r Read) result() (i int, ok bool) {
 	switch {
 	case r.Refused:
 		return refused, true
-	case r.Failure > secret.LastClass: // a new class, which LastClass does not know of
+	case r.Failure > secret.LastClass: // one without a word
 		return 0, false
 	case r.Failure != 0:
 		return failures + int(r.Failure) - 1, true

@@ -39,9 +39,6 @@ const (
 	// Canceled: the call was given up by its owner. Never remembered as a failure
 	// of the secret.
 	Canceled
-
-	// LastClass is the greatest of them.
-	LastClass = Canceled
 )
 
 var classNames = [...]string{
@@ -50,6 +47,9 @@ var classNames = [...]string{
 	Unavailable: "Unavailable", Credentials: "Credentials", Timeout: "Timeout", BadAnswer: "BadAnswer",
 	Expired: "Expired", Canceled: "Canceled",
 }
+
+// LastClass is the greatest class that has a word.
+const LastClass = Class(len(classNames) - 1)
 
 // String returns the class as a stable word of letters.
 func (c Class) String() string {
