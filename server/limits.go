@@ -1,8 +1,10 @@
 package server
 
 import (
+	stdlog "log"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -30,7 +32,16 @@ func limited(h http.Handler, log *slog.Logger, open int) *http.Server {
 		ReadHeaderTimeout:            headerTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
-		DisableGeneralOptionsHandler: true,                                              // OPTIONS * is refused like any other method
-		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelError), // panics, and failures to accept
+		DisableGeneralOptionsHandler: true, // OPTIONS * is refused like any other method
+		ErrorLog:                     stdlog.New(trouble{log}, "", 0),
 	}
+}
+
+// trouble is what an http.Server has to tell, such as panics and failures to accept:
+// a line with a message that stays as it is, like all others.
+type trouble struct{ log *slog.Logger }
+
+func (t trouble) Write(text []byte) (int, error) {
+	t.log.Error("serving", "problem", strings.TrimSpace(string(text)))
+	return len(text), nil
 }
