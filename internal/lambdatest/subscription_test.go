@@ -117,6 +117,18 @@ func TestSubscriptionClosed(t *testing.T) {
 		"Telemetry.SubscriptionClosed", "Telemetry API subscription is closed")
 }
 
+// A platform that takes none refuses a good one, too.
+func TestTelemetryClosed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "ext")
+	s.cfg.Telemetry = lambdatest.TelemetryClosed
+	s.start()
+	ext := s.actor("ext")
+	ext.register("SHUTDOWN")
+	platformError(t, "subscription during init", ext.subscribe(newSink(t).subscription(want{})), 403,
+		"Telemetry.SubscriptionClosed", "Telemetry API subscription is closed")
+}
+
 // An older platform refuses what it does not know, and the extension may ask again.
 func TestSubscriptionFallsBack(t *testing.T) {
 	t.Parallel()

@@ -22,12 +22,16 @@ const (
 	// TelemetryAbsent answers 202 whatever is asked, which is no success, and
 	// delivers nothing: the platform's local testing environments.
 	TelemetryAbsent Telemetry = "absent"
+
+	// TelemetryClosed refuses every subscription with 403, as all do once init is
+	// over.
+	TelemetryClosed Telemetry = "closed"
 )
 
 // check reports what there is not.
 func (t Telemetry) check(mode Mode) error {
 	switch t {
-	case TelemetryFull, TelemetryAbsent:
+	case TelemetryFull, TelemetryAbsent, TelemetryClosed:
 		return nil
 	case TelemetryOld:
 		if mode != ManagedInstances {
@@ -35,7 +39,7 @@ func (t Telemetry) check(mode Mode) error {
 		}
 		return fmt.Errorf("managed instances know no schema but %s: leave Config.Telemetry empty", newestSchema)
 	}
-	return fmt.Errorf("there is no telemetry %q: want %q, %q or nothing", t, TelemetryOld, TelemetryAbsent)
+	return fmt.Errorf("there is no telemetry %q: want %q, %q, %q or nothing", t, TelemetryOld, TelemetryAbsent, TelemetryClosed)
 }
 
 // schemas returns the schema versions that can be subscribed to.
@@ -83,7 +87,7 @@ func (s *sandbox) serveTelemetry(c call) *reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.telemetry.over:
+	case s.telemetry.over || s.cfg.Telemetry == TelemetryClosed:
 		answer = refuse(http.StatusForbidden, "Telemetry.SubscriptionClosed", "Telemetry API subscription is closed")
 	case err != nil:
 		answer = refuse(http.StatusBadRequest, "ValidationError", err.Error())
