@@ -4,14 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -230,78 +224,4 @@ func TestLastEvents(t *testing.T) {
 			}, "LARDER_METRICS=emf")
 		})
 	}
-}
-
-// TestLogMessages holds the messages of the log against the README: they are fixed,
-// and each has its place there.
-func TestLogMessages(t *testing.T) {
-	t.Parallel()
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(readme), "\n## Logs and metrics\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	found := 0
-	for _, folder := range []string{".", "../../cache", "../../source", "../../server", "../../manifest", "../../extension", "../../metrics"} {
-		for _, message := range logMessages(t, folder) {
-			found++
-			if !strings.Contains(section, "`"+message+"`") {
-				t.Errorf("%s: the message %q is not in the README", folder, message)
-			}
-		}
-	}
-	if found < 12 {
-		t.Errorf("%d messages were found: the test looks in the wrong place", found)
-	}
-}
-
-// logMessages returns the messages in the calls of a folder's programs that log. One
-// that is no literal fails the test.
-func logMessages(t *testing.T, folder string) (messages []string) {
-	t.Helper()
-	at := map[string]int{"Debug": 0, "Info": 0, "Warn": 0, "Error": 0, "LogAttrs": 2, "noteLocked": 2}
-	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "testdata") {
-			return err
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		if err != nil {
-			return err
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok {
-				return true
-			}
-			method, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok {
-				return true
-			}
-			i, ok := at[method.Sel.Name]
-			if on, isPackage := method.X.(*ast.Ident); !ok || i >= len(call.Args) || isPackage && on.Name == "http" {
-				return true // http.Error logs nothing
-			}
-			switch literal := call.Args[i].(type) {
-			case *ast.BasicLit:
-				message, err := strconv.Unquote(literal.Value)
-				if err != nil {
-					t.Errorf("%s: %v", path, err)
-				}
-				messages = append(messages, message)
-			case *ast.Ident: // passed on by noteLocked, whose callers are looked at
-				if literal.Name != "message" {
-					t.Errorf("%s: a message is %s, want a literal", path, literal.Name)
-				}
-			default:
-				t.Errorf("%s: a message is computed", path)
-			}
-			return true
-		})
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return messages
 }
