@@ -28,13 +28,13 @@ const (
 // the subscription, with status 202, and delivers nothing.
 var ErrNoTelemetry = errors.New("this platform has no Telemetry API")
 
-// SubscribeTelemetry asks Lambda to deliver the platform's events to a listener,
+// SubscribeTelemetry asks Lambda to deliver the platform's events to a receiver,
 // which must be up by now. It is refused once init is over.
-func (c *Client) SubscribeTelemetry(ctx context.Context, l *TelemetryListener) error {
+func (c *Client) SubscribeTelemetry(ctx context.Context, to *TelemetryReceiver) error {
 	var err error
 	for _, schema := range telemetrySchemas {
 		var status int
-		status, err = c.subscribe(ctx, schema, l.uri)
+		status, err = c.subscribe(ctx, schema, to.uri)
 		refused, isRefusal := errors.AsType[*refusal](err)
 		switch {
 		case status == http.StatusAccepted:

@@ -63,7 +63,7 @@ func TestSubscribe(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := receive(t)
-		err := client.SubscribeTelemetry(t.Context(), r.TelemetryListener)
+		err := client.SubscribeTelemetry(t.Context(), r.TelemetryReceiver)
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: SubscribeTelemetry = %v, want %q", tt.name, err, tt.want)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ type reports struct {
 	counters *metrics.Counters
 	log      *slog.Logger
 	out      io.Writer // whole lines
-	listener *extension.TelemetryListener
+	receiver *extension.TelemetryReceiver
 	told     chan struct{} // gets something when the platform has told something
 
 	mu       sync.Mutex
@@ -59,13 +60,14 @@ func (r *reports) around(client *extension.Client, init func(context.Context) er
 }
 
 func (r *reports) subscribe(ctx context.Context, client *extension.Client) {
-	listener, err := extension.ListenTelemetry(ctx, r.event)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(extension.TelemetryHost, "0"))
 	if err == nil {
-		if err = client.SubscribeTelemetry(ctx, listener); err == nil {
-			r.listener = listener
+		receiver := extension.ReceiveTelemetry(listener, r.event)
+		if err = client.SubscribeTelemetry(ctx, receiver); err == nil {
+			r.receiver = receiver
 			return
 		}
-		listener.Close(ctx)
+		receiver.Close(ctx)
 	}
 	r.log.Warn("no metrics of the platform", "problem", err.Error())
 }
@@ -119,7 +121,7 @@ func (r *reports) last(ctx context.Context) {
 }
 
 func (r *reports) close(ctx context.Context) {
-	if r != nil && r.listener != nil {
-		r.listener.Close(ctx)
+	if r != nil && r.receiver != nil {
+		r.receiver.Close(ctx)
 	}
 }

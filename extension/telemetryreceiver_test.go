@@ -20,9 +20,9 @@ import (
 	"larder/extension"
 )
 
-// receiver is a TelemetryListener on loopback, with what it took.
+// receiver is a TelemetryReceiver on loopback, with what it took.
 type receiver struct {
-	*extension.TelemetryListener
+	*extension.TelemetryReceiver
 	t    *testing.T
 	addr string
 	path string
@@ -38,7 +38,7 @@ func receive(t *testing.T) *receiver {
 		t.Fatal(err)
 	}
 	r := &receiver{t: t, addr: listener.Addr().String()}
-	r.TelemetryListener = extension.ServeTelemetry(listener, func(e extension.PlatformEvent) {
+	r.TelemetryReceiver = extension.ReceiveTelemetry(listener, func(e extension.PlatformEvent) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.events = append(r.events, e)
@@ -162,7 +162,7 @@ func TestFlood(t *testing.T) {
 	}
 	reached, busy, taken := make(chan struct{}), make(chan struct{}), make(map[string][]int)
 	first := sync.OnceFunc(func() { close(reached) })
-	l := extension.ServeTelemetry(listener, func(e extension.PlatformEvent) {
+	l := extension.ReceiveTelemetry(listener, func(e extension.PlatformEvent) {
 		first()
 		<-busy
 		sender, number, _ := strings.Cut(e.RequestID, "-")
@@ -220,7 +220,7 @@ func TestManyDeliverers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		listener := make(pipes)
-		l := extension.ServeTelemetry(listener, func(extension.PlatformEvent) {})
+		l := extension.ReceiveTelemetry(listener, func(extension.PlatformEvent) {})
 		defer l.Close(t.Context())
 		for range extension.MaxDeliverers {
 			client, server := net.Pipe()
@@ -238,20 +238,6 @@ func TestManyDeliverers(t *testing.T) {
 			t.Errorf("one more connection is accepted after %v, want 5s", waited)
 		}
 	})
-}
-
-// TestListenTelemetry listens where Lambda delivers, which is known by name only in
-// its sandbox.
-func TestListenTelemetry(t *testing.T) {
-	t.Parallel()
-	l, err := extension.ListenTelemetry(t.Context(), func(extension.PlatformEvent) {})
-	if err == nil {
-		l.Close(t.Context())
-		t.Skip("sandbox.localdomain is known here: what happens where it is not cannot be seen")
-	}
-	if !strings.Contains(err.Error(), "sandbox.localdomain") {
-		t.Errorf("ListenTelemetry = %v, want the name in it", err)
-	}
 }
 
 func FuzzDelivery(f *testing.F) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -13,13 +12,13 @@ import (
 	"time"
 )
 
-// sandboxHost is the name of the address, which only this sandbox can reach, to
+// TelemetryHost is the name of the address, which only this sandbox can reach, to
 // which Lambda delivers telemetry. It is not a loopback address: a listener there
 // receives nothing on the service.
 // Source: docs.aws.amazon.com/lambda/latest/dg/telemetry-api-reference.html
-const sandboxHost = "sandbox.localdomain"
+const TelemetryHost = "sandbox.localdomain"
 
-// Bounds of what the listener accepts. Lambda makes one delivery at a time, of up to
+// Bounds of what a receiver accepts. Lambda makes one delivery at a time, of up to
 // twice the bytes that it may gather and some more around them.
 const (
 	maxDelivery        = 1 << 20
@@ -28,10 +27,10 @@ const (
 	maxDeliveryHeaders = 8 << 10
 )
 
-// TelemetryListener receives the platform's events. Its path is drawn at random, so
+// TelemetryReceiver receives the platform's events. Its path is drawn at random, so
 // that only Lambda, which is told of it, can deliver to it; and still it trusts
 // nothing that it is sent.
-type TelemetryListener struct {
+type TelemetryReceiver struct {
 	uri    string
 	path   string
 	events func(PlatformEvent)
@@ -41,43 +40,36 @@ type TelemetryListener struct {
 	mu sync.Mutex // held while events runs
 }
 
-// ListenTelemetry listens for deliveries until Close. events gets one event at a
-// time; it must not block.
-func ListenTelemetry(ctx context.Context, events func(PlatformEvent)) (*TelemetryListener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(sandboxHost, "0"))
-	if err != nil {
-		return nil, fmt.Errorf("listening for telemetry: %w", err)
-	}
-	return serveTelemetry(listener, events), nil
-}
-
-func serveTelemetry(listener net.Listener, events func(PlatformEvent)) *TelemetryListener {
-	l := &TelemetryListener{path: "/" + rand.Text(), events: events}
+// ReceiveTelemetry takes deliveries until Close on a listener, which it then closes; on
+// the service that must be one on TelemetryHost. events gets one event at a time; it
+// must not block.
+func ReceiveTelemetry(listener net.Listener, events func(PlatformEvent)) *TelemetryReceiver {
+	t := &TelemetryReceiver{path: "/" + rand.Text(), events: events}
 	_, port, _ := net.SplitHostPort(listener.Addr().String()) // which a listener's address always has
-	l.uri = "http://" + net.JoinHostPort(sandboxHost, port) + l.path
-	l.server = &http.Server{
-		Handler: l, ReadTimeout: deliveryTimeout, WriteTimeout: deliveryTimeout, MaxHeaderBytes: maxDeliveryHeaders,
+	t.uri = "http://" + net.JoinHostPort(TelemetryHost, port) + t.path
+	t.server = &http.Server{
+		Handler: t, ReadTimeout: deliveryTimeout, WriteTimeout: deliveryTimeout, MaxHeaderBytes: maxDeliveryHeaders,
 		// After a freeze the time of an idle connection is over, and Lambda dials anew.
 		IdleTimeout: time.Minute,
 		// What is wrong with a stranger's request is of no interest to anybody.
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
-	l.served.Go(func() { _ = l.server.Serve(&limited{Listener: listener, free: make(chan struct{}, maxDeliverers)}) })
-	return l
+	t.served.Go(func() { _ = t.server.Serve(&limited{Listener: listener, free: make(chan struct{}, maxDeliverers)}) })
+	return t
 }
 
 // Close stops accepting and waits for what is being delivered until ctx ends.
-func (l *TelemetryListener) Close(ctx context.Context) {
-	if l.server.Shutdown(ctx) != nil {
-		_ = l.server.Close()
+func (t *TelemetryReceiver) Close(ctx context.Context) {
+	if t.server.Shutdown(ctx) != nil {
+		_ = t.server.Close()
 	}
-	l.served.Wait()
+	t.served.Wait()
 }
 
 // ServeHTTP takes a delivery. What can be read of it counts; Lambda repeats one that
 // is not answered with success.
-func (l *TelemetryListener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != l.path {
+func (t *TelemetryReceiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != t.path {
 		http.NotFound(w, r)
 		return
 	}
@@ -100,10 +92,10 @@ func (l *TelemetryListener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the delivery is no JSON array", http.StatusBadRequest)
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, e := range events {
-		l.events(e)
+		t.events(e)
 	}
 }
 
