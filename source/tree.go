@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -92,17 +93,18 @@ func treeRecord(path string, members []secret.Record) (*secret.Record, *secret.E
 	if len(members) == 0 {
 		return nil, &secret.Error{Class: secret.NotFound, Message: "no parameter lies beneath the path"}
 	}
-	slices.Reverse(members) // the newest page first
-	slices.SortStableFunc(members, func(a, b secret.Record) int { return strings.Compare(a.Name, b.Name) })
-	// A parameter that moved between two pages stands on both.
-	members = slices.CompactFunc(members, func(a, b secret.Record) bool { return a.Name == b.Name })
-
-	prefix := strings.TrimSuffix(path, "/") + "/"
-	values := make(map[string]string, len(members))
-	versions := sha256.New()
+	// A parameter that moved between two pages stands on both: the newer one counts.
+	byName := make(map[string]*secret.Record, len(members))
 	for i := range members {
-		m := &members[i]
-		name, ok := strings.CutPrefix(m.Name, prefix)
+		byName[members[i].Name] = &members[i]
+	}
+	prefix := strings.TrimSuffix(path, "/") + "/"
+	values, sorted := make(map[string]string, len(byName)), make([]secret.Record, 0, len(byName))
+	versions := sha256.New()
+	for _, full := range slices.Sorted(maps.Keys(byName)) {
+		m := byName[full]
+		sorted = append(sorted, *m)
+		name, ok := strings.CutPrefix(full, prefix)
 		if !ok && path != "/" { // at the root, names go without the slash as well
 			return nil, &secret.Error{Class: secret.BadAnswer, Message: "AWS answered parameters of another path"}
 		}
@@ -117,7 +119,7 @@ func treeRecord(path string, members []secret.Record) (*secret.Record, *secret.E
 		Service: secret.ParameterStore,
 		Version: hex.EncodeToString(versions.Sum(nil)[:16]),
 		Value:   secret.NewValue(object),
-		Members: members,
+		Members: sorted,
 	}, nil
 }
 
