@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,11 +52,18 @@ func TestReadsAreCounted(t *testing.T) {
 	for _, target := range []string{"/value?ref=secretsmanager://x", secretPath + "?secretId=x", "/v1/x"} {
 		s.get(target)
 	}
-	s.get("/value?ref=x")
+	illegal := []string{
+		"/value?ref=x", "/value?x=%zz", "/env?x=1", "/env/A?x=1", secretPath, secretPath + "?secretId=a&refreshNow=x", parameterPath + "?name=a&roleArn=",
+		"/v1/", "/v1/a?x=1", "/v1/a?x=%zz", "/v1/a?refreshNow=x", "/v1/a?roleArn=x", "/v1/%20",
+	}
+	for _, target := range illegal {
+		s.get(target)
+	}
 	s.get("/nothing")
 	s.get("/ping")
 	is(t, "denied", s.counted("AccessDenied"), "3")
-	is(t, "not legal", s.counted("BadReference"), "1")
+	is(t, "not legal", s.counted("BadReference"), strconv.Itoa(len(illegal)))
+	is(t, "and in the log", strings.Count(s.logged(), "level=WARN msg=read"), 3+len(illegal))
 	is(t, "no such path", s.counted("refused"), "1")
 	for _, result := range []string{"hit", "wait", "miss", "stale"} {
 		is(t, "neither a failure nor /ping nor /metrics: "+result, s.counted(result), "0")

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -121,7 +122,7 @@ func failProvider(x *exchange, err error) {
 }
 
 func providerRefusal(x *exchange, text string) {
-	x.w.Header().Set("Larder-Error", secret.BadReference.String())
+	x.explain(badRequest(errors.New(text)))
 	x.write(http.StatusBadRequest, typeText, []byte(text))
 }
 
