@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -45,11 +46,16 @@ func (r *reports) around(client *extension.Client, init func(context.Context) er
 	}
 	return func(ctx context.Context) error {
 		registered := time.Now()
+		subscription, cancel := context.WithCancel(ctx)
+		defer cancel()
 		var subscribing sync.WaitGroup
 		subscribing.Go(func() {
-			within(ctx, subscribeTimeout, func(ctx context.Context) { r.subscribe(ctx, client) })
+			within(subscription, subscribeTimeout, func(ctx context.Context) { r.subscribe(ctx, client) })
 		})
 		err := init(ctx)
+		if err != nil {
+			cancel() // Lambda, and who waits for a missing secret, are told at once
+		}
 		subscribing.Wait()
 		if err == nil {
 			r.write()
@@ -68,6 +74,9 @@ func (r *reports) subscribe(ctx context.Context, client *extension.Client) {
 			return
 		}
 		receiver.Close(ctx)
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return // there is no function to have metrics of
 	}
 	r.log.Warn("no metrics of the platform", "problem", err.Error())
 }
