@@ -18,13 +18,15 @@ type platform struct {
 
 	running   map[string]bool          // invokes under way, by request id
 	responded map[string]time.Duration // from an invoke's start to the end of its response
+	over      map[string]time.Time     // when the platform reported on an invoke
+	expected  string                   // the invoke whose report is still to come; empty for none
 
 	latency, overhead, after series
 }
 
 func newPlatform() platform {
 	return platform{
-		running: make(map[string]bool), responded: make(map[string]time.Duration),
+		running: make(map[string]bool), responded: make(map[string]time.Duration), over: make(map[string]time.Time),
 		latency:  series{name: "response_latency", metric: "ResponseLatency", help: "From the start of an invoke to the beginning of its response."},
 		overhead: series{name: "extension_overhead", metric: "ExtensionOverhead", help: "How long extensions held an invoke after the runtime was done with it."},
 		after:    series{name: "after_response", metric: "BilledAfterResponse", help: "Billed time of an invoke after its response."},
@@ -77,17 +79,30 @@ func (c *Counters) Platform(e extension.PlatformEvent) {
 		p.runtimeDone = e.Time
 	case "platform.initReport":
 		p.initTook = e.Duration
+	case "platform.start", "platform.runtimeDone", "platform.report":
+		c.invokeLocked(e)
+	}
+}
+
+// invokeLocked notes an event of an invoke. It may be one that is known, as a delivery
+// is repeated whose answer was lost in a freeze; and on Managed Instances the report
+// may come before the start.
+func (c *Counters) invokeLocked(e extension.PlatformEvent) {
+	p := &c.platform
+	// After its report an invoke is not begun again but by one that repeats it.
+	if reported, ok := p.over[e.RequestID]; ok && !e.Time.After(reported) {
+		return
+	}
+	if c.config.Managed && e.Type != "platform.runtimeDone" && !p.running[e.RequestID] {
+		c.invokes.Add(1)
+	}
+	switch e.Type {
 	case "platform.start":
-		if c.config.Managed {
-			c.invokes.Add(1)
-		}
 		keep(p.running, e.RequestID, true)
 	case "platform.runtimeDone":
 		p.respond(e)
 	case "platform.report":
-		if _, known := p.responded[e.RequestID]; !known {
-			p.respond(e) // on Managed Instances the spans are here
-		}
+		p.respond(e) // on Managed Instances the spans are here
 		p.report(e)
 	}
 }
@@ -108,7 +123,7 @@ func keep[V any](m map[string]V, id string, value V) {
 
 func (p *platform) respond(e extension.PlatformEvent) {
 	latency, ok := e.Spans["responseLatency"]
-	if !ok {
+	if _, known := p.responded[e.RequestID]; known || !ok {
 		return
 	}
 	p.latency.add(latency)
@@ -117,6 +132,10 @@ func (p *platform) respond(e extension.PlatformEvent) {
 
 func (p *platform) report(e extension.PlatformEvent) {
 	delete(p.running, e.RequestID)
+	keep(p.over, e.RequestID, e.Time)
+	if e.RequestID == p.expected {
+		p.expected = ""
+	}
 	if overhead, ok := e.Spans["extensionOverhead"]; ok {
 		p.overhead.add(overhead)
 	}
@@ -136,8 +155,17 @@ func (p *platform) init() (took, share time.Duration, ok bool) {
 	if p.initTook == 0 || p.initStart.IsZero() || p.runtimeDone.IsZero() || p.ready.IsZero() {
 		return 0, 0, false
 	}
-	share = max(0, p.registered.Sub(p.initStart)) + max(0, p.ready.Sub(p.runtimeDone))
+	until, after := p.registered.Sub(p.initStart), p.ready.Sub(p.runtimeDone) // each may be centuries
+	share = min(max(0, until), p.initTook) + min(max(0, after), p.initTook)
 	return p.initTook, min(share, p.initTook), true
+}
+
+// Expect notes the invoke of an INVOKE event. What the platform tells of a short one
+// comes after its end, all of it.
+func (c *Counters) Expect(requestID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.platform.expected = requestID
 }
 
 // Awaited reports whether an invoke has begun of which the platform has not said
@@ -145,5 +173,5 @@ func (p *platform) init() (took, share time.Duration, ok bool) {
 func (c *Counters) Awaited() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.platform.running) > 0
+	return len(c.platform.running) > 0 || c.platform.expected != ""
 }

@@ -58,6 +58,7 @@ func TestShare(t *testing.T) {
 		{"the runtime waits", 5, 300, 450, 460, "0.46", "0.155", false, false},
 		{"no more than all of init", 5, 10, 5000, 20, "0.02", "0.02", false, false},
 		{"clocks that disagree", -50, 300, 100, 310, "0.31", "0", false, false},
+		{"clocks that are ages apart", 1 << 60, 300, 1 << 60, 310, "0.31", "0.31", false, false},
 		{"no initStart", 5, 300, 100, 310, "", "", true, false},
 		{"no initRuntimeDone", 5, 300, 100, 310, "", "", false, true},
 		{"no initReport", 5, 300, 100, 0, "", "", false, false},
@@ -108,6 +109,27 @@ func TestPlatform(t *testing.T) {
 			}
 			c.Platform(event(0, "platform.report", "b", 10, "responseLatency", 6.0, "responseDuration", 1.0))
 		}, "0.003", "2", "true", "3"},
+		{"managed instances, the report before the start", true, func(c *metrics.Counters) {
+			c.Platform(event(10, "platform.report", "a", 10, "responseLatency", 6.0, "responseDuration", 1.0))
+			c.Platform(event(0, "platform.start", "a", 0))
+		}, "0.003", "0", "false", "1"},
+		{"managed instances, a delivery that is repeated", true, func(c *metrics.Counters) {
+			for range 2 {
+				c.Platform(event(0, "platform.start", "a", 0))
+				c.Platform(event(0, "platform.start", "b", 0))
+				c.Platform(event(10, "platform.report", "a", 10, "responseLatency", 6.0, "responseDuration", 1.0))
+			}
+		}, "0.003", "1", "true", "2"},
+		{"what was expected", false, func(c *metrics.Counters) {
+			c.Expect("a")
+			c.Expect("b")
+			invoke(c, "b")
+		}, "0.0055", "0", "false", "0"},
+		{"what is expected", false, func(c *metrics.Counters) {
+			c.Expect("a")
+			invoke(c, "a")
+			c.Expect("b")
+		}, "0.0055", "0", "true", "0"},
 	}
 	for _, tt := range tests {
 		c := start(tt.managed)
@@ -117,6 +139,29 @@ func TestPlatform(t *testing.T) {
 		is(t, tt.name+": running", sample(text, running), tt.running)
 		is(t, tt.name+": awaited", fmt.Sprint(c.Awaited()), tt.isAwaited)
 		is(t, tt.name+": invokes", sample(text, "larder_invokes_total"), tt.invokes)
+	}
+}
+
+// A delivery whose answer was lost comes again, and counts once. An invoke that is tried
+// again has the same id, and counts.
+func TestPlatformRepeats(t *testing.T) {
+	t.Parallel()
+	c := start(false)
+	invoke(c, "a")
+	c.Platform(event(2000, "platform.start", "b", 0))
+	c.Platform(event(2010, "platform.runtimeDone", "b", 9, "responseLatency", 5.0))
+	invoke(c, "a")
+	c.Platform(event(2000, "platform.start", "b", 0))
+	c.Platform(event(2010, "platform.runtimeDone", "b", 9, "responseLatency", 5.0))
+	for name, want := range map[string]string{"response_latency_seconds_count": "2", "extension_overhead_seconds_count": "1", "after_response_seconds_count": "1", "running_invokes": "1"} {
+		is(t, "repeated: "+name, sample(string(c.Prometheus()), "larder_platform_"+name), want)
+	}
+	c.Platform(event(60_000, "platform.start", "a", 0))
+	c.Platform(event(60_010, "platform.runtimeDone", "a", 9, "responseLatency", 5.0))
+	is(t, "tried again: running", sample(string(c.Prometheus()), "larder_platform_running_invokes"), "2")
+	c.Platform(event(60_020, "platform.report", "a", 9, "extensionOverhead", 1.0))
+	for name, want := range map[string]string{"response_latency_seconds_count": "3", "extension_overhead_seconds_count": "2", "after_response_seconds_count": "2", "running_invokes": "1"} {
+		is(t, "tried again: "+name, sample(string(c.Prometheus()), "larder_platform_"+name), want)
 	}
 }
 

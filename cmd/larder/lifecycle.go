@@ -66,6 +66,7 @@ func (l *larder) invoke(ctx context.Context, e extension.Event) {
 
 func (l *larder) begins(e extension.Event) {
 	l.metrics.Invoked()
+	l.reports.expect(e)
 	l.log.Debug("invoke", "requestId", e.RequestID)
 }
 

@@ -195,18 +195,26 @@ func TestEmbeddedPace(t *testing.T) {
 func TestLastEvents(t *testing.T) {
 	report := extension.PlatformEvent{Type: "platform.report", RequestID: "r"}
 	tests := []struct {
-		name    string
-		started bool
-		after   time.Duration // when the report comes; 0 for never
-		want    time.Duration
+		name       string
+		subscribed bool // and there is an INVOKE
+		started    bool
+		after      time.Duration // when the report comes; 0 for never
+		want       time.Duration
 	}{
-		{"nothing under way", false, 0, 0},
-		{"a report that comes", true, 30 * time.Millisecond, 30 * time.Millisecond},
-		{"one that does not", true, 0, 100 * time.Millisecond},
+		{"nothing under way", false, false, 0, 0},
+		{"a report that comes", false, true, 30 * time.Millisecond, 30 * time.Millisecond},
+		{"one that does not", false, true, 0, 100 * time.Millisecond},
+		{"a short invoke, of which it has told nothing", true, false, 30 * time.Millisecond, 30 * time.Millisecond},
+		{"one of which it tells nothing", true, false, 0, 100 * time.Millisecond},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *bubble) {
+				if tt.subscribed {
+					b.reports.receiver = new(extension.TelemetryReceiver)
+					defer func() { b.reports.receiver = nil }() // there is nothing to close
+				}
+				b.invoke(t.Context(), event(time.Minute))
 				if tt.started {
 					b.reports.event(extension.PlatformEvent{Type: "platform.start", RequestID: "r"})
 				}

@@ -89,6 +89,13 @@ func (r *reports) event(e extension.PlatformEvent) {
 	}
 }
 
+// expect notes an invoke, if the platform is going to tell of it.
+func (r *reports) expect(e extension.Event) {
+	if r != nil && r.receiver != nil {
+		r.counters.Expect(e.RequestID)
+	}
+}
+
 // due writes a line if it is time for one.
 func (r *reports) due() {
 	if r == nil {
