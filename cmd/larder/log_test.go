@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +120,46 @@ func TestLogCannotBeForged(t *testing.T) {
 		}
 		if i := strings.IndexFunc(st.output.String(), func(r rune) bool { return r < ' ' && r != '\n' || r == '\u2028' || r == '\u0085' }); i >= 0 {
 			t.Errorf("a control character is in the log: %q", st.output.String()[i:])
+		}
+	}
+}
+
+// TestLogLinesAreShort sends the longest requests that are read: no line is so long that
+// Lambda would make two of it, with the second one as a request says.
+func TestLogLinesAreShort(t *testing.T) {
+	for _, format := range []string{"JSON", "Text"} {
+		st := newStage(t, awstest.Config{Secrets: map[string]awstest.Secret{"a": {String: "x"}}}, "A=secretsmanager://a", "AWS_LAMBDA_LOG_FORMAT="+format)
+		st.start(t)
+		st.lambda.Await(extensiontest.Next, 1)
+		long := strings.Repeat("\xff", 60<<10) // raw, each becomes an escape of four or six bytes
+		for _, target := range []string{"/value?ref=secretsmanager://a&field=" + long, "/v1/" + long, "/" + long} {
+			conn, err := net.Dial("tcp", st.addr("127.0.0.1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(conn, "GET %s HTTP/1.0\r\nX-Aws-Parameters-Secrets-Token: %s\r\n\r\n", target, st.token)
+			if answer, err := io.ReadAll(conn); err != nil || len(answer) == 0 {
+				t.Errorf("an answer of %d bytes, %v", len(answer), err)
+			}
+			conn.Close()
+		}
+		st.shutdown()
+		if err := st.end(t); err != nil {
+			t.Errorf("extend = %v", err)
+		}
+		reads := 0
+		for _, l := range parseLog(t, st.output.String(), format == "JSON") {
+			if l.message == "read" {
+				reads++
+			}
+		}
+		if reads != 3 {
+			t.Errorf("%d lines for 3 reads", reads)
+		}
+		for line := range strings.Lines(st.output.String()) {
+			if len(line) > 256<<10 {
+				t.Errorf("a line of %d bytes: %.200s", len(line), line)
+			}
 		}
 	}
 }
