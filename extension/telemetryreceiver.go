@@ -54,7 +54,8 @@ func ReceiveTelemetry(listener net.Listener, events func(PlatformEvent)) *Teleme
 		// What is wrong with a stranger's request is of no interest to anybody.
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
-	t.served.Go(func() { _ = t.server.Serve(&limited{Listener: listener, free: make(chan struct{}, maxDeliverers)}) })
+	bounded := &limited{Listener: listener, free: make(chan struct{}, maxDeliverers), closed: make(chan struct{})}
+	t.served.Go(func() { _ = t.server.Serve(bounded) })
 	return t
 }
 
@@ -104,11 +105,24 @@ func (t *TelemetryReceiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // descriptors from those who want secrets.
 type limited struct {
 	net.Listener
-	free chan struct{}
+	free   chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+// Close ends the wait of Accept, too: net/http waits for that before it looks at
+// connections, and without a limit.
+func (l *limited) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
 }
 
 func (l *limited) Accept() (net.Conn, error) {
-	l.free <- struct{}{}
+	select {
+	case l.free <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		<-l.free

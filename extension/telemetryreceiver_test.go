@@ -2,6 +2,7 @@ package extension_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -236,6 +237,29 @@ func TestManyDeliverers(t *testing.T) {
 		}()
 		if waited := (<-accepted).Sub(start); waited != 5*time.Second {
 			t.Errorf("one more connection is accepted after %v, want 5s", waited)
+		}
+	})
+}
+
+// TestCloseAmongSilence closes while as many connections as are accepted send nothing:
+// it takes as long as it may, and no longer.
+func TestCloseAmongSilence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		listener := make(pipes)
+		l := extension.ReceiveTelemetry(listener, func(extension.PlatformEvent) {})
+		for range extension.MaxDeliverers {
+			client, server := net.Pipe()
+			defer client.Close()
+			listener <- server
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		l.Close(ctx)
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("Close takes %v, want 1s", took)
 		}
 	})
 }
