@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"math"
 	"time"
 
 	"larder/extension"
@@ -50,7 +51,7 @@ const maxRecent = 100
 
 func (s *series) add(d time.Duration) {
 	s.count++
-	s.sum += d
+	s.sum = min(s.sum, math.MaxInt64-d) + d // of what is told, centuries may come together
 	if len(s.recent) < maxRecent {
 		s.recent = append(s.recent, millis(d))
 	}

@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 
 	"larder/cache"
@@ -162,6 +163,20 @@ func TestPlatformRepeats(t *testing.T) {
 	c.Platform(event(60_020, "platform.report", "a", 9, "extensionOverhead", 1.0))
 	for name, want := range map[string]string{"response_latency_seconds_count": "3", "extension_overhead_seconds_count": "2", "after_response_seconds_count": "2", "running_invokes": "1"} {
 		is(t, "tried again: "+name, sample(string(c.Prometheus()), "larder_platform_"+name), want)
+	}
+}
+
+// However much is told, a sum never falls.
+func TestPlatformSum(t *testing.T) {
+	t.Parallel()
+	c := start(false)
+	const day, days = 24 * 60 * 60 * 1000.0, 200_000
+	for i := range days {
+		c.Platform(event(0, "platform.runtimeDone", strconv.Itoa(i), 0, "responseLatency", day))
+	}
+	sum, err := strconv.ParseFloat(sample(string(c.Prometheus()), "larder_platform_response_latency_seconds_sum"), 64)
+	if err != nil || sum < 9e9 {
+		t.Errorf("the sum of %d days is %g seconds, %v", days, sum, err)
 	}
 }
 
