@@ -67,6 +67,9 @@ func TestMain(m *testing.M) {
 //	network hole          neither on new ones
 //	heal                  end of all faults; the network is as it was
 //
+//	flood N               so many of the platform's events are delivered: see flood
+//	forge                 and some that are none: see forge
+//
 //	age D [REGEXP]        wait until the last value from AWS, or another call, is so old
 //	asked REGEXP          wait until AWS is asked: see calls
 //	calls N[-M] [REGEXP]  AWS was asked so often since the last invoke: see calls
@@ -91,6 +94,7 @@ func TestScripts(t *testing.T) {
 			"start": b.start, "invoke": invoke, "answered": answered, "freeze": freeze, "thaw": thaw, "shutdown": shutdown,
 			"change": change, "fault": fault, "renew": renew, "network": network, "heal": heal,
 			"age": age, "asked": asked, "calls": calls, "rate": rate, "held": held, "responded": responded, "logged": logged,
+			"flood": flood, "forge": forge,
 		},
 	})
 }

@@ -73,7 +73,8 @@ type Request struct {
 	Status int
 	// ErrorType is the header with which an error was reported.
 	ErrorType string
-	// Body is what was sent to init/error or exit/error; nil elsewhere.
+	// Body is what was sent to init/error or exit/error, and a subscription to
+	// telemetry that was accepted; nil elsewhere.
 	Body []byte
 }
 

@@ -93,7 +93,7 @@ func (s *sandbox) serveTelemetry(c call) *reply {
 		answer = refuse(http.StatusBadRequest, "ValidationError", err.Error())
 	default:
 		s.subscribeLocked(e, sub)
-		answer = &reply{status: http.StatusOK, header: contentType("application/json"), body: []byte(`"OK"`)}
+		answer = &reply{status: http.StatusOK, header: contentType("application/json"), body: []byte(`"OK"`), keepBody: true}
 	}
 	answer.extension = e.name
 	return answer
