@@ -125,21 +125,9 @@ func (t *Timeline) tiles() []tile {
 		tiles = append(tiles, tile{"invokes", strconv.Itoa(invokes), "median " + short(answers[len(answers)/2]) + " to the response"})
 	}
 	s := t.Summary
-	reads := s.Hits + s.Waits + s.Misses + s.Stale + s.Errors
-	says := fmt.Sprintf("%s, %d waited, %s", count(s.Hits, "hit"), s.Waits, misses(s.Misses))
-	if s.Stale > 0 {
-		says += fmt.Sprintf(", %d stale", s.Stale)
-	}
-	if s.Errors > 0 {
-		says += fmt.Sprintf(", %d failed", s.Errors)
-	}
-	tiles = append(tiles, tile{"reads", strconv.Itoa(reads), says})
+	tiles = append(tiles, tile{"reads", strconv.Itoa(s.reads()), s.results("waited")})
 	if s.StandIn {
-		calls := 0
-		for _, n := range s.Calls {
-			calls += n
-		}
-		tiles = append(tiles, tile{"AWS calls", strconv.Itoa(calls), fmt.Sprintf("these reads one by one: %d", s.OneByOne)})
+		tiles = append(tiles, tile{"AWS calls", strconv.Itoa(s.calls()), fmt.Sprintf("these reads one by one: %d", s.OneByOne)})
 	}
 	return tiles
 }

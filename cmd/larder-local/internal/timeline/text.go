@@ -41,29 +41,40 @@ func printable(s string) string {
 }
 
 func (s Summary) text() string {
-	reads := s.Hits + s.Waits + s.Misses + s.Stale + s.Errors
-	text := fmt.Sprintf("%s: %s, %d waited for, %s", count(reads, "read"), count(s.Hits, "hit"), s.Waits, misses(s.Misses))
+	text := count(s.reads(), "read") + ": " + s.results("waited for") + "\n"
+	if !s.StandIn {
+		return text
+	}
+	var actions []string
+	for _, action := range slices.Sorted(maps.Keys(s.Calls)) {
+		actions = append(actions, fmt.Sprintf("%s %d", action, s.Calls[action]))
+	}
+	text += count(s.calls(), "AWS call")
+	if len(actions) > 0 {
+		text += " (" + strings.Join(actions, ", ") + ")"
+	}
+	return text + fmt.Sprintf("; these reads one by one: %d\n", s.OneByOne)
+}
+
+func (s Summary) reads() int { return s.Hits + s.Waits + s.Misses + s.Stale + s.Errors }
+
+func (s Summary) calls() (all int) {
+	for _, n := range s.Calls {
+		all += n
+	}
+	return all
+}
+
+// results tells how reads were answered; waited is the word for those that waited.
+func (s Summary) results(waited string) string {
+	text := fmt.Sprintf("%s, %d %s, %s", count(s.Hits, "hit"), s.Waits, waited, misses(s.Misses))
 	if s.Stale > 0 {
 		text += fmt.Sprintf(", %d stale", s.Stale)
 	}
 	if s.Errors > 0 {
 		text += fmt.Sprintf(", %d failed", s.Errors)
 	}
-	text += "\n"
-	if !s.StandIn {
-		return text
-	}
-	total := 0
-	var actions []string
-	for _, action := range slices.Sorted(maps.Keys(s.Calls)) {
-		total += s.Calls[action]
-		actions = append(actions, fmt.Sprintf("%s %d", action, s.Calls[action]))
-	}
-	text += count(total, "AWS call")
-	if len(actions) > 0 {
-		text += " (" + strings.Join(actions, ", ") + ")"
-	}
-	return text + fmt.Sprintf("; these reads one by one: %d\n", s.OneByOne)
+	return text
 }
 
 func misses(n int) string {
