@@ -31,21 +31,22 @@ var ErrNoTelemetry = errors.New("this platform has no Telemetry API")
 // SubscribeTelemetry asks Lambda to deliver the platform's events to a receiver,
 // which must be up by now. It is refused once init is over.
 func (c *Client) SubscribeTelemetry(ctx context.Context, to *TelemetryReceiver) error {
+	var status int
 	var err error
 	for _, schema := range telemetrySchemas {
-		var status int
 		status, err = c.subscribe(ctx, schema, to.uri)
-		refused, isRefusal := errors.AsType[*refusal](err)
-		switch {
-		case status == http.StatusAccepted:
-			return ErrNoTelemetry
-		case err == nil:
-			return nil
-		case !isRefusal || refused.status != http.StatusBadRequest: // which is how an unknown schema is refused
-			return fmt.Errorf("subscribing to telemetry: %w", err)
+		r, refused := errors.AsType[*refusal](err)
+		if !refused || r.status != http.StatusBadRequest { // which is how an unknown schema is refused
+			break
 		}
 	}
-	return fmt.Errorf("subscribing to telemetry: %w", err)
+	switch {
+	case err != nil:
+		return fmt.Errorf("subscribing to telemetry: %w", err)
+	case status == http.StatusAccepted:
+		return ErrNoTelemetry
+	}
+	return nil
 }
 
 func (c *Client) subscribe(ctx context.Context, schema, uri string) (status int, err error) {

@@ -32,8 +32,9 @@ func (l *larder) init(ctx context.Context) error {
 func (l *larder) prefetch(ctx context.Context) manifest.Verdict {
 	start, calls := time.Now(), l.metrics.Calls()
 	v := l.manifest.Prefetch(ctx)
-	l.metrics.Prefetched(time.Since(start))
-	attrs := []any{"declared", v.Keys, "fetched", v.Fetched, "calls", l.metrics.Calls() - calls, "ms", millis(start)}
+	took := time.Since(start)
+	l.metrics.Prefetched(took)
+	attrs := []any{"declared", v.Keys, "fetched", v.Fetched, "calls", l.metrics.Calls() - calls, "ms", millis(took)}
 	if missing := v.Without(); len(missing) > 0 {
 		attrs = append(attrs, "missing", missing)
 	}
@@ -44,7 +45,7 @@ func (l *larder) prefetch(ctx context.Context) manifest.Verdict {
 	return v
 }
 
-func millis(since time.Time) float64 { return float64(time.Since(since).Microseconds()) / 1000 }
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // warn names what is missing where that does not end the extension.
 func (l *larder) warn(v manifest.Verdict) {
@@ -96,8 +97,9 @@ func within(ctx context.Context, limit time.Duration, ask func(context.Context))
 func (l *larder) refresh(ctx context.Context) {
 	start, calls := time.Now(), l.metrics.Calls()
 	if asked, got := l.manifest.Refresh(ctx); asked > 0 {
-		l.metrics.Refreshed(time.Since(start))
-		l.log.Debug("refresh done", "due", asked, "fetched", got, "calls", l.metrics.Calls()-calls, "ms", millis(start))
+		took := time.Since(start)
+		l.metrics.Refreshed(took)
+		l.log.Debug("refresh done", "due", asked, "fetched", got, "calls", l.metrics.Calls()-calls, "ms", millis(took))
 	}
 }
 

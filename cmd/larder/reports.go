@@ -102,16 +102,19 @@ func (r *reports) due() {
 		return
 	}
 	r.mu.Lock()
-	due := r.embedded.Due(time.Now())
-	r.mu.Unlock()
-	if due {
-		r.write()
+	defer r.mu.Unlock()
+	if r.embedded.Due(time.Now()) {
+		r.writeLocked()
 	}
 }
 
 func (r *reports) write() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.writeLocked()
+}
+
+func (r *reports) writeLocked() {
 	_, _ = r.out.Write(r.embedded.Line(time.Now())) // who would be told?
 }
 
