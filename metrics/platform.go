@@ -9,7 +9,8 @@ import (
 
 // platform is what Lambda's own events tell. They come late, one by one, in any
 // order, and from anybody who finds the listener: nothing here grows with their
-// number, and none of them decides anything.
+// number, and none of them decides more than for how long the end waits for the rest,
+// within its bound.
 type platform struct {
 	told bool // there was an event
 

@@ -214,9 +214,8 @@ func (s *sandbox) tellRuntimeDoneLocked(inv *invocation, at time.Time, fault *Fa
 }
 
 // tellReport tells how an invoke went, after everybody who has a part in it; fault
-// is that of the environment. Init
-// is billed, too, on demand. The memory is measured where that is possible, though
-// Config.Memory limits nothing.
+// is that of the environment. Init is billed, too, on demand. The memory is measured
+// where that is possible, though Config.Memory limits nothing.
 // https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/
 func (s *sandbox) tellReport(inv *invocation, report Report, fault *Fault) {
 	s.mu.Lock()
