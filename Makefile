@@ -87,14 +87,17 @@ N ?= 20000
 soak: ## N invokes while AWS fails in every way and values change, with the race detector; a few minutes [N=20000] [SEED=]
 	N=$(N) SEED=$(SEED) go test -race -tags soak -timeout 0 -v -run '^TestSoak$$' ./cmd/larder
 
-FUZZTIME ?= 5s
+# Counted, not timed: until Go 1.27 a timed run may end in "context deadline exceeded" although nothing was
+# found (go.dev/issue/75804). Making an input that covers new code smaller is bounded too: left alone, a
+# slow target does little else.
+FUZZRUNS ?= 20000
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME
+fuzz: ## every fuzz target FUZZRUNS times [FUZZRUNS=20000]
 	@grep -rE --include='*_test.go' --exclude-dir=dist '^func Fuzz' . | \
 	sed 's|/[^/]*_test.go:func \(Fuzz[A-Za-z0-9_]*\).*| \1|' | while read -r folder target; do \
 		echo "$$folder $$target"; \
-		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$folder" </dev/null || exit; \
+		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZRUNS)x -fuzzminimizetime 100x "$$folder" </dev/null || exit; \
 	done
 
 .PHONY: bench
