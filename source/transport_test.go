@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -158,18 +157,14 @@ func TestNoProxy(t *testing.T) {
 // TestProxyTrouble: what is wrong with a proxy is told without its address,
 // which may hold a password.
 func TestProxyTrouble(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln.Close() // nobody listens there any more
+	const gone = "127.0.0.1:1" // nobody listens there, and no other test is given the port
 	tests := []struct {
 		name  string
 		proxy func(*http.Request) (*url.URL, error)
 		class secret.Class
 		again bool
 	}{
-		{"dead", http.ProxyURL(&url.URL{Scheme: "http", Host: ln.Addr().String(), User: url.UserPassword("user", "canary")}), secret.Unavailable, true},
+		{"dead", http.ProxyURL(&url.URL{Scheme: "http", Host: gone, User: url.UserPassword("user", "canary")}), secret.Unavailable, true},
 		{"malformed", func(*http.Request) (*url.URL, error) { return nil, errors.New("http://user:canary@:x") }, secret.Rejected, false},
 	}
 	for _, tt := range tests {
