@@ -110,6 +110,70 @@ func TestExpiredReadOfSeveral(t *testing.T) {
 	}
 }
 
+// What init did not get is not asked for one by one afterwards, and not at all when
+// nobody reads any of it. Of what is declared, d is there.
+func TestReadAfterFailedInit(t *testing.T) {
+	t.Parallel()
+	e, unkept := name("e"), name("unkept")
+	tests := []struct {
+		name  string
+		steps func(f *fixture) // a second after the failure
+		read  secret.Key
+		calls string
+	}{
+		{"of one of them", func(*fixture) {}, a, "a b e"},
+		{"with what is due besides", func(f *fixture) { f.clock.tick(soon) }, a, "a b d e"},
+		{"without what has just failed", func(f *fixture) { f.force(e) }, a, "a b"},
+		{"of what is there", func(f *fixture) { f.clock.tick(ttl) }, d, "d"},
+		{"of what is not kept", func(*fixture) {}, unkept, "unkept"},
+		{"of an undeclared key", func(*fixture) {}, c, "c"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := start(t, declare(a, b, d, e), func(c *cache.Config) {
+					c.Declared[unkept] = cache.Declaration{HasTTL: true}
+				})
+				aws := f.instant()
+				aws.set(found(d, "v1"))
+				for _, k := range []secret.Key{a, b, e, unkept} {
+					aws.set(failed(k, secret.Throttled))
+				}
+				f.Begin([]secret.Key{a, b, d, e, unkept}).Wait(t.Context())
+				f.clock.tick(time.Second)
+				tt.steps(f)
+				calls := f.aws.count()
+				f.get(tt.read)
+				check(t, "the read asks for", f.aws.call(calls).names(), tt.calls)
+			})
+		})
+	}
+}
+
+// INVOKE waits for what a reader has begun to fetch of that, and begins nothing.
+func TestRefreshAfterFailedInit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, declare(a, b))
+		f.aws.reply = func(k secret.Key) secret.Result { return failed(k, secret.Throttled) }
+		f.Begin([]secret.Key{a, b}).Wait(t.Context())
+		f.clock.tick(time.Second)
+		check(t, "Refresh is nil", f.Refresh() == nil, true)
+		f.aws.reply = nil
+		r := f.read(a, false)
+		batch := f.Refresh()
+		check(t, "calls", f.aws.count(), 2)
+		check(t, "keys of Refresh", batch.Len(), 2)
+		f.aws.call(1).answer(found(a, "v1"))
+		check(t, "the reader", r.got(), "miss v1")
+		f.aws.call(1).answer(found(b, "v1"))
+		check(t, "Refresh brings", batch.Wait(t.Context())[b].Record.Version, "v1")
+		check(t, "a read", f.get(b), "hit v1")
+		check(t, "calls", f.aws.count(), 2)
+	})
+}
+
 // Before the first INVOKE, what is declared counts as read here, too.
 func TestExpiredReadBeforeTheFirstRefresh(t *testing.T) {
 	t.Parallel()

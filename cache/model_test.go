@@ -126,8 +126,11 @@ func (m *model) read(key secret.Key) (string, time.Duration) {
 			m.reader.patience = 500 * time.Millisecond
 		}
 		if it != nil && m.pinned(it) {
-			keys = append(keys, m.due(it)...)
+			keys = append(keys, ordered(m.due(it))...)
 			m.seen["batch of a reader"] += len(keys) - 1
+		} else if it == nil && m.lacks(key) {
+			keys = append(keys, ordered(append(m.due(new(item)), m.lacking(key)...))...)
+			m.seen["batch for what is not there"] += len(keys) - 1
 		}
 		m.call(keys, -1)
 	}
@@ -155,7 +158,7 @@ func (m *model) forces(key secret.Key) {
 // negative.
 func (m *model) refresh(budget time.Duration) {
 	m.reader = nil
-	keys := m.due(nil)
+	keys := ordered(m.due(nil))
 	m.invoked = true
 	if len(keys) > 0 {
 		m.seen["refreshed"]++

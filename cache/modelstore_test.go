@@ -94,7 +94,8 @@ func (m *model) fail(key secret.Key, class secret.Class) {
 	m.pause(&it.failing, m.random)
 }
 
-// due returns the keys of a batch, without that of besides.
+// due returns the keys of the loop's batch, or of that of a reader of besides, which is
+// not among them.
 func (m *model) due(besides *item) []secret.Key {
 	var keys []secret.Key
 	for _, it := range m.items {
@@ -111,6 +112,27 @@ func (m *model) due(besides *item) []secret.Key {
 			keys = append(keys, key)
 		}
 	}
+	return keys
+}
+
+// lacking returns the keys that the model lacks and that have not failed just now,
+// without key.
+func (m *model) lacking(key secret.Key) []secret.Key {
+	var keys []secret.Key
+	for k := range m.config.Declared {
+		if k != key && m.lacks(k) && !m.remembers(k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// lacks reports whether key is declared, is not there, and would be kept.
+func (m *model) lacks(key secret.Key) bool {
+	return m.declared(key) && m.find(key) == nil && m.ttl([]secret.Key{key}) > 0
+}
+
+func ordered(keys []secret.Key) []secret.Key {
 	slices.SortFunc(keys, func(a, b secret.Key) int { return strings.Compare(a.String(), b.String()) })
 	return keys
 }

@@ -162,7 +162,7 @@ func (s *modelWalk) count(got string) {
 func (s *modelWalk) checkSeen() {
 	kinds := []string{
 		"hit v", "miss v", "Expired", "hit NotFound", "WARN", "INFO", "forced, and limited", "remembered",
-		"batch of a reader", "refreshed", "frozen, and asked again", "cut", "denied for good", "evicted",
+		"batch of a reader", "batch for what is not there", "refreshed", "frozen, and asked again", "cut", "denied for good", "evicted",
 	}
 	if s.model.config.MaxStale > 0 {
 		kinds = append(kinds, "stale v", "impatient")

@@ -18,7 +18,7 @@ import (
 func (c *Cache) Refresh() *Batch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	keys := c.dueLocked(true)
+	keys := ordered(append(c.dueLocked(true), c.absentLocked(true)...))
 	c.invoked = true
 	if len(keys) == 0 {
 		return nil
@@ -26,8 +26,8 @@ func (c *Cache) Refresh() *Batch {
 	return c.beginLocked(keys)
 }
 
-// dueLocked returns the keys by which to refresh, in a stable order. The loop leaves
-// out what it had no time for a moment ago; a reader waits for its call anyway.
+// dueLocked returns the keys by which to refresh. The loop leaves out what it had no
+// time for a moment ago; a reader waits for its call anyway.
 func (c *Cache) dueLocked(loop bool) []secret.Key {
 	now := c.config.Clock.Now()
 	var keys []secret.Key
@@ -41,6 +41,28 @@ func (c *Cache) dueLocked(loop bool) []secret.Key {
 			keys = append(keys, key)
 		}
 	}
+	return keys
+}
+
+// absentLocked returns the declared keys of which nothing is in memory, as AWS did
+// not give them during init, without those that have failed a moment ago. The loop
+// joins what is being fetched of them and begins nothing: nobody may read them.
+func (c *Cache) absentLocked(loop bool) []secret.Key {
+	now := c.config.Clock.Now()
+	var keys []secret.Key
+	for key := range c.config.Declared {
+		if c.index[key] != nil || !c.keepsLocked(key) {
+			continue
+		}
+		if c.runningLocked(key) != nil || !loop && c.rememberedLocked(key, now) == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// ordered puts keys into a stable order, so that the same set makes the same calls.
+func ordered(keys []secret.Key) []secret.Key {
 	slices.SortFunc(keys, func(a, b secret.Key) int {
 		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Region, b.Region), cmp.Compare(a.String(), b.String()))
 	})
@@ -81,19 +103,29 @@ func (c *Cache) Start(keys []secret.Key) *Batch {
 }
 
 // withDueLocked adds to the flights of a call that is about to begin those of all
-// that is due besides, if one of them is for an expired key that is declared.
+// that is due besides, if one of them is for a key that is declared. Where nothing is
+// in memory of that key, init has failed to get it: what else it did not get is
+// added, too, or AWS would be asked for it one by one.
 func (c *Cache) withDueLocked(fs []*flight) []*flight {
-	asked, declared := make(map[*entry]bool, len(fs)), false
+	asked, askedKeys := make(map[*entry]bool, len(fs)), make(map[secret.Key]bool, len(fs))
+	declared, absent := false, false
 	for _, f := range fs {
+		askedKeys[f.key] = true
 		if e := c.index[f.key]; e != nil {
 			asked[e], declared = true, declared || e.pinned
+		} else if _, ok := c.config.Declared[f.key]; ok && c.keepsLocked(f.key) {
+			declared, absent = true, true
 		}
 	}
 	if !declared {
 		return fs
 	}
-	for _, k := range c.dueLocked(false) {
-		if !asked[c.index[k]] && c.runningLocked(k) == nil {
+	keys := c.dueLocked(false)
+	if absent {
+		keys = append(keys, c.absentLocked(false)...)
+	}
+	for _, k := range ordered(keys) {
+		if !askedKeys[k] && !asked[c.index[k]] && c.runningLocked(k) == nil {
 			fs = append(fs, newFlight(k))
 		}
 	}

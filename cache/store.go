@@ -96,7 +96,7 @@ func (c *Cache) keepLocked(e *entry) {
 	if e.Record != nil {
 		size = e.Record.Size()
 	}
-	if c.ephemeral || e.ttl == 0 || c.config.Entries == 0 || !e.pinned && size > c.config.Bytes {
+	if !c.keepsLocked(e.keys...) || !e.pinned && size > c.config.Bytes {
 		c.removeLocked(e)
 	} else {
 		c.sizeLocked(e, size)
@@ -105,6 +105,11 @@ func (c *Cache) keepLocked(e *entry) {
 		}
 	}
 	c.trimLocked()
+}
+
+// keepsLocked reports whether anything is kept of what keys, which mean the same, name.
+func (c *Cache) keepsLocked(keys ...secret.Key) bool {
+	return !c.ephemeral && c.config.Entries > 0 && c.ttl(keys...) > 0
 }
 
 // trimLocked evicts what was not used for the longest time until the bounds hold
