@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"slices"
 
 	"larder/secret"
 )
@@ -125,7 +124,7 @@ func (b *Batch) leave() {
 	var over []*call
 	for _, f := range b.flights {
 		call := f.call // before a reader takes f out of it
-		if !isDone(f.done) && call != nil && !slices.Contains(over, call) && c.cutLocked(call) {
+		if !isDone(f.done) && call != nil && c.cutLocked(call) {
 			over = append(over, call)
 		}
 	}

@@ -147,11 +147,20 @@ func (m *Manifest) verdict(outcomes map[secret.Key]cache.Outcome) Verdict {
 		_, err := d.value(o)
 		v.judge(d, err)
 	}
-	if pinned, bound := m.config.Cache.Pinned(); pinned > bound {
-		v.TooLarge = fmt.Errorf("the declared secrets take %d bytes, LARDER_CACHE_BYTES allows %d: raise it or declare less", pinned, bound)
-	}
+	v.TooLarge = m.TooLarge()
 	v.Stops = v.TooLarge != nil || !m.config.Warn && len(v.Missing) > 0
 	return v
+}
+
+// TooLarge says so if what is declared takes more than the cache's bound, in which
+// case the cache keeps nothing else. During init that is the Verdict's; secrets may
+// also grow later.
+func (m *Manifest) TooLarge() error {
+	pinned, bound := m.config.Cache.Pinned()
+	if pinned <= bound {
+		return nil
+	}
+	return fmt.Errorf("the declared secrets take %d bytes, LARDER_CACHE_BYTES allows %d: raise it or declare less", pinned, bound)
 }
 
 // late is the failure of what had not come when the time for init was over.

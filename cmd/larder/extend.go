@@ -40,6 +40,7 @@ type larder struct {
 	http     *http.Server
 	serving  sync.WaitGroup
 	restored bool // the first INVOKE after a SnapStart restore has come
+	tooLarge bool // the log says so
 }
 
 // extend is the extension, from start to shutdown. self is the path of the

@@ -52,9 +52,16 @@ func (l *larder) warn(v manifest.Verdict) {
 	for _, p := range v.Missing {
 		l.log.Warn("missing", "problem", p.String())
 	}
-	if v.TooLarge != nil {
-		l.log.Warn("missing", "problem", v.TooLarge.Error())
+	l.warnOfSize()
+}
+
+// warnOfSize says once when the declared secrets have outgrown the cache.
+func (l *larder) warnOfSize() {
+	err := l.manifest.TooLarge()
+	if err != nil && !l.tooLarge {
+		l.log.Warn("setting", "problem", err.Error()+". Nothing else is kept in memory")
 	}
+	l.tooLarge = err != nil
 }
 
 // invoke runs at each INVOKE, in parallel with the handler.
@@ -101,6 +108,7 @@ func (l *larder) refresh(ctx context.Context) {
 		l.metrics.Refreshed(took)
 		l.log.Debug("refresh done", "due", asked, "fetched", got, "calls", l.metrics.Calls()-calls, "ms", millis(took))
 	}
+	l.warnOfSize()
 }
 
 // beforeSnapshot is init under SnapStart. The snapshot of the process is stored
