@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,7 +11,7 @@ import (
 
 // allow refuses what is not declared, if that is asked for. That an ARN is the
 // one of a declared name is known only from AWS's answer, so a read during init
-// waits for it.
+// waits for it, and a later one asks where that has not come.
 func (m *Manifest) allow(ctx context.Context, key secret.Key) error {
 	if !m.config.DeclaredOnly || m.Declares(key) {
 		return nil
@@ -18,13 +19,44 @@ func (m *Manifest) allow(ctx context.Context, key secret.Key) error {
 	if err := await(ctx, m.settled); err != nil {
 		return err
 	}
-	if m.Declares(key) {
+	err := m.inquire(ctx, key)
+	switch {
+	case m.Declares(key):
 		return nil
+	case err != nil:
+		return err
 	}
 	return &secret.Error{
 		Class: secret.Undeclared, Key: key,
 		Message: fmt.Sprintf("LARDER_DECLARED_ONLY is on and nothing declares it: add %s to %s", m.reference(key), PrefetchVariable),
 	}
+}
+
+// inquire reads what is declared by a name that an ARN may be of. The answer, which
+// mostly is in memory, shows the ARN.
+func (m *Manifest) inquire(ctx context.Context, key secret.Key) (err error) {
+	for _, name := range key.Names() {
+		for _, d := range m.declaring(name) {
+			_, failed := m.insist(ctx, d, false)
+			err = cmp.Or(err, failed)
+		}
+	}
+	return err
+}
+
+// declaring returns the declared keys whose answers have what key names, or may have
+// it: itself, or else decrypted, and the trees that it lies beneath.
+func (m *Manifest) declaring(key secret.Key) []secret.Key {
+	var all []secret.Key
+	if decrypted := asDeclared(key); m.has(decrypted) {
+		all = append(all, decrypted)
+	}
+	for _, tree := range m.trees {
+		if tree.Covers(key) {
+			all = append(all, tree)
+		}
+	}
+	return all
 }
 
 // reference returns the reference that declares key.

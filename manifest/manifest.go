@@ -209,16 +209,7 @@ func (m *Manifest) fromDeclared(ctx context.Context, key secret.Key, force bool)
 	if key.Service != secret.ParameterStore {
 		return cache.Answer{}, nil
 	}
-	var parts []secret.Key
-	if decrypted := asDeclared(key); m.has(decrypted) {
-		parts = append(parts, decrypted)
-	}
-	for _, tree := range m.trees {
-		if tree.Covers(key) {
-			parts = append(parts, tree)
-		}
-	}
-	for _, part := range parts {
+	for _, part := range m.declaring(key) {
 		answer, err := m.insist(ctx, part, force)
 		if e, ok := errors.AsType[*secret.Error](err); err != nil && (!ok || e.Class.Transient()) {
 			return cache.Answer{How: answer.How}, err

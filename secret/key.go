@@ -196,6 +196,32 @@ func rootOr(path string) string {
 // IsARN reports whether the key names what it means by its ARN.
 func (k Key) IsARN() bool { return isARN(k.ID) }
 
+// Names returns the keys by name that the ARN in k may be another spelling of; none
+// where k has a name itself. AWS adds a hyphen and six characters to the name of a
+// secret, and an ARN may be written without them; the parameters p and /p have one ARN.
+//
+// Source: docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
+func (k Key) Names() []Key {
+	var ids []string
+	if _, name, ok := strings.Cut(k.ID, ":secret:"); ok && k.IsARN() {
+		ids = append(ids, name)
+		if end := len(name) - maxSecretSuffix; end > 0 && name[end] == '-' {
+			ids = append(ids, name[:end])
+		}
+	} else if _, path, ok := strings.Cut(k.ID, ":parameter/"); ok && k.IsARN() {
+		ids = append(ids, "/"+path)
+		if !strings.Contains(path, "/") {
+			ids = append(ids, path)
+		}
+	}
+	keys := make([]Key, len(ids))
+	for i, id := range ids {
+		keys[i] = k
+		keys[i].ID = id
+	}
+	return keys
+}
+
 // IsTree reports whether the key names all parameters beneath a path.
 func (k Key) IsTree() bool {
 	path, _ := CutTree(k.ID)

@@ -1,6 +1,7 @@
 package secret_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -262,6 +263,35 @@ func TestWithRole(t *testing.T) {
 	}
 	if k, err := plain.WithRole("reader"); err == nil || k != (secret.Key{}) {
 		t.Errorf(`WithRole("reader") = %+v, %v, want an error and nothing`, k, err)
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	const account = ":eu-west-1:123456789012:"
+	tests := []struct {
+		arn  string
+		want []string
+	}{
+		{"secretsmanager://db", nil},
+		{"ssm:///p", nil},
+		{"secretsmanager://arn:aws:secretsmanager" + account + "secret:prod/db-AbCdEf?stage=AWSPENDING",
+			[]string{"secretsmanager://prod/db-AbCdEf?stage=AWSPENDING", "secretsmanager://prod/db?stage=AWSPENDING"}},
+		{"secretsmanager://arn:aws:secretsmanager" + account + "secret:db", []string{"secretsmanager://db"}},
+		{"secretsmanager://arn:aws:secretsmanager" + account + "secret:-AbCdEf", []string{"secretsmanager://-AbCdEf"}},
+		{"ssm://arn:aws:ssm" + account + "parameter/p?version=3", []string{"ssm:///p?version=3", "ssm://p?version=3"}},
+		{"ssm://arn:aws:ssm" + account + "parameter/a/b", []string{"ssm:///a/b"}},
+	}
+	for _, test := range tests {
+		var want []secret.Key
+		for _, text := range test.want {
+			key := mustKey(t, text)
+			key.Region = "eu-west-1" // the ARN's
+			want = append(want, key)
+		}
+		if got := mustKey(t, test.arn).Names(); !slices.Equal(got, want) {
+			t.Errorf("the names of %q = %v, want %v", test.arn, got, want)
+		}
 	}
 }
 
