@@ -127,11 +127,25 @@ func (m *Manifest) get(ctx context.Context, key secret.Key, force bool) (cache.A
 		answer, err := m.insist(ctx, key, force)
 		return answer, m.hold(ctx, key, err)
 	}
-	if answer, err := m.fromDeclared(ctx, key, force); err != nil || answer.Record != nil {
+	answer, absent, err := m.fromDeclared(ctx, key, force)
+	if err != nil || answer.Record != nil {
 		return answer, err
 	}
-	answer, err := m.config.Cache.Get(ctx, key, force)
+	answer, err = m.config.Cache.Get(ctx, key, force)
+	if absent {
+		err = notFoundIfDenied(err)
+	}
 	return answer, m.hold(ctx, key, err)
+}
+
+// notFoundIfDenied returns what to tell of err, which came for a name that a declared
+// tree does not have. Who may read the tree need not be allowed to read parameters one
+// by one, which is no news: that there is none is what the reader wants to know.
+func notFoundIfDenied(err error) error {
+	if e, ok := errors.AsType[*secret.Error](err); ok && e.Class == secret.Denied {
+		return &secret.Error{Class: secret.NotFound, Message: "the declared tree has no such parameter", Key: e.Key}
+	}
+	return err
 }
 
 // insist reads a declared key. While Prefetch tries again, so does it.
@@ -203,43 +217,45 @@ func pick(r *secret.Record, ref secret.Reference, key secret.Key) (secret.Value,
 }
 
 // fromDeclared answers a read of something that is part of a declared fetch. The
-// answer has no record if nothing that is declared holds it. An error is one of
-// the fetch that passes: another call would meet the same trouble.
-func (m *Manifest) fromDeclared(ctx context.Context, key secret.Key, force bool) (cache.Answer, error) {
+// answer has no record if nothing that is declared holds it; absent tells that a tree
+// was read and has nothing of that name. An error is one of the fetch that passes:
+// another call would meet the same trouble.
+func (m *Manifest) fromDeclared(ctx context.Context, key secret.Key, force bool) (answer cache.Answer, absent bool, err error) {
 	if key.Service != secret.ParameterStore {
-		return cache.Answer{}, nil
+		return cache.Answer{}, false, nil
 	}
 	for _, part := range m.declaring(key) {
 		answer, err := m.insist(ctx, part, force)
 		if e, ok := errors.AsType[*secret.Error](err); err != nil && (!ok || e.Class.Transient()) {
-			return cache.Answer{How: answer.How}, err
+			return cache.Answer{How: answer.How}, false, err
 		}
-		if err == nil {
-			if r := member(answer.Record, part, key); r != nil {
-				answer.Record = r
-				return answer, nil
-			}
+		if err != nil {
+			continue
+		}
+		r := member(answer.Record, part, key)
+		if r == nil {
+			absent = true
+		} else if key.Decrypt || r.Type != secret.SecureString {
+			answer.Record = r
+			return answer, false, nil
 		}
 	}
-	return cache.Answer{}, nil
+	return cache.Answer{}, absent, nil
 }
 
 // member returns what key names in the record of part, which is a tree or the
-// same parameter decrypted; nil if that does not hold it.
+// same parameter decrypted; nil if that does not have it.
 func member(r *secret.Record, part, key secret.Key) *secret.Record {
-	if part.IsTree() {
-		i, found := slices.BinarySearchFunc(r.Members, key.ID, func(m secret.Record, name string) int {
-			return strings.Compare(m.Name, name)
-		})
-		if !found {
-			return nil
-		}
-		r = &r.Members[i]
+	if !part.IsTree() {
+		return r
 	}
-	if !key.Decrypt && r.Type == secret.SecureString {
+	i, found := slices.BinarySearchFunc(r.Members, key.ID, func(m secret.Record, name string) int {
+		return strings.Compare(m.Name, name)
+	})
+	if !found {
 		return nil
 	}
-	return r
+	return &r.Members[i]
 }
 
 // asDeclared returns the key that a reference to what key names would have: it
