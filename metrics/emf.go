@@ -38,6 +38,12 @@ func (e *Embedded) Due(now time.Time) bool {
 	return e.counters.invokes.Load()-e.last.invokes >= everyInvokes || now.Round(0).Sub(e.lastAt) >= everyTime
 }
 
+// Restored leaves out of the lines what was counted until now: every sandbox that is
+// restored from the same snapshot has it, and CloudWatch would add it up.
+func (e *Embedded) Restored(now time.Time) {
+	e.last, e.lastAt, e.initIn = e.counters.totals(), now.Round(0), true
+}
+
 // namespace is where the metrics are found in CloudWatch.
 const namespace = "Larder"
 

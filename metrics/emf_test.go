@@ -119,6 +119,23 @@ func TestEmbedded(t *testing.T) {
 	read(t, e.Line(at(40))).has("that, too, once", quiet)
 }
 
+// What every sandbox of a snapshot has in common is in no line of theirs.
+func TestEmbeddedRestored(t *testing.T) {
+	t.Parallel()
+	c := start(false)
+	e := c.Embedded("f", "1", at(0))
+	busy(c)
+	initialized(c)
+	e.Restored(at(1000))
+	is(t, "Due after the restore", e.Due(at(1001)), false)
+	invoke(c, "a")
+	c.Invoked()
+	read(t, e.Line(at(1010))).has("after the restore", map[string]any{
+		"CachedEntries": 3., "CachedBytes": 120., "OldestAge": 90., "Invokes": 1.,
+		"ResponseLatency": []any{8.}, "ExtensionOverhead": []any{3.5}, "BilledAfterResponse": []any{5.5},
+	})
+}
+
 // A line never has more than a hundred values, whatever happens in between.
 func TestEmbeddedBounds(t *testing.T) {
 	t.Parallel()

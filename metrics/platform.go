@@ -9,8 +9,9 @@ import (
 
 // platform is what Lambda's own events tell. They come late, one by one, in any
 // order, and from anybody who finds the listener: nothing here grows with their
-// number, and none of them decides more than for how long the end waits for the rest,
-// within its bound.
+// number, and they decide two things only, both within bounds: for how long the end
+// waits for the rest, and, on Managed Instances, after how many invokes a line of
+// metrics is due.
 type platform struct {
 	told bool // there was an event
 
@@ -91,7 +92,8 @@ func (c *Counters) Platform(e extension.PlatformEvent) {
 // may come before the start.
 func (c *Counters) invokeLocked(e extension.PlatformEvent) {
 	p := &c.platform
-	// After its report an invoke is not begun again but by one that repeats it.
+	// What is not later than its report is told once more. A retry has the same id, and
+	// comes later.
 	if reported, ok := p.over[e.RequestID]; ok && !e.Time.After(reported) {
 		return
 	}

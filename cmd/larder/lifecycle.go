@@ -129,6 +129,7 @@ func (l *larder) afterRestore(ctx context.Context, e extension.Event) {
 		return
 	}
 	l.restored = true
+	l.reports.restored()
 	l.begins(e)
 	l.source.Keep()
 	l.cache.Keep()

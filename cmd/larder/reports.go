@@ -96,6 +96,16 @@ func (r *reports) expect(e extension.Event) {
 	}
 }
 
+// restored begins anew after a SnapStart restore.
+func (r *reports) restored() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.embedded.Restored(time.Now())
+}
+
 // due writes a line if it is time for one.
 func (r *reports) due() {
 	if r == nil {
