@@ -111,8 +111,8 @@ type Bar struct {
 
 // charts tells the run phase by phase.
 func (b *builder) charts() []Chart {
-	c := newCutter(b.in, b.records)
-	for _, e := range slices.SortedStableFunc(slices.Values(b.in.Events), byTime) {
+	c := newCutter(b)
+	for _, e := range b.in.Events {
 		c.event(e)
 	}
 	for _, r := range b.records {

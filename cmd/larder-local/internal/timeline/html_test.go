@@ -151,15 +151,13 @@ func checkBars(t *testing.T, page string) []string {
 	return all
 }
 
-// Time that is frozen has a chart of its own, and no part in the next one; an
-// environment that was reset begins once more.
-func TestPageOfStandingStill(t *testing.T) {
-	t.Parallel()
-	page := renderPage(t, timeline.Input{
+// standingStill is a run with a snapshot, freezes, and an environment that is reset.
+func standingStill() timeline.Input {
+	return timeline.Input{
 		Events: []lambdatest.Event{
 			{Time: at(1), Kind: lambdatest.RuntimeStart, Source: "runtime"},
 			{Time: at(10), Kind: lambdatest.Next, Source: "runtime"},
-			{Time: at(10), Kind: lambdatest.InitDone, Duration: 10 * time.Millisecond},
+			{Time: at(10.5), Kind: lambdatest.InitDone, Duration: 10 * time.Millisecond},
 			{Time: at(11), Kind: lambdatest.Snapshot},
 			{Time: at(511), Kind: lambdatest.RestoreStart, Duration: 500 * time.Millisecond},
 			{Time: at(515), Kind: lambdatest.RestoreDone, Duration: 4 * time.Millisecond},
@@ -184,11 +182,18 @@ func TestPageOfStandingStill(t *testing.T) {
 			logged(513, "DEBUG", "read", `,"ref":"ssm:///p","result":"miss","ms":1`),
 			logged(3_600_517.5, "DEBUG", "read", `,"ref":"ssm:///p","result":"hit","ms":3600001`), // from before the freeze
 		},
-	})
+	}
+}
+
+// Time that is frozen has a chart of its own, and no part in the next one; an
+// environment that was reset begins once more.
+func TestPageOfStandingStill(t *testing.T) {
+	t.Parallel()
+	page := renderPage(t, standingStill())
 	check(t, outline(page), `
 # init
 runtime start | 1.00 ms | 9.00 ms
-next runtime | 10.0 ms | 0 ms
+next runtime | 10.0 ms | 0.50 ms
 frozen not to scale |  | 500 ms
 # restore
 runtime start after a restore | 0 ms | 4.00 ms

@@ -3,6 +3,7 @@ package timeline
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -21,46 +22,44 @@ type phase struct {
 // A read is what a reader asked for and how it was served.
 type read struct{ ref, result string }
 
-// findPhases goes first: a line may have been seen before the event that began
-// its phase.
-func (b *builder) findPhases() {
-	b.phases = []*phase{{name: "init"}}
+// phases are init, then each restore and invoke, by their start.
+type phases []*phase
+
+// findPhases takes events in the order of their time.
+func findPhases(events []lambdatest.Event) phases {
+	all := phases{{name: "init"}}
 	invokes := 0
-	for _, e := range b.in.Events {
+	for _, e := range events {
 		switch e.Kind {
 		case lambdatest.InvokeStart:
 			invokes++
-			name := fmt.Sprintf("invoke %d", invokes)
-			b.phases = append(b.phases, &phase{start: e.Time, id: e.RequestID, name: name})
+			all = append(all, &phase{start: e.Time, id: e.RequestID, name: fmt.Sprintf("invoke %d", invokes)})
 		case lambdatest.RestoreStart:
-			b.phases = append(b.phases, &phase{start: e.Time, name: "restore"})
+			all = append(all, &phase{start: e.Time, name: "restore"})
 		}
 	}
+	return all
 }
 
-// phaseOf returns the phase of an event: that of its invoke, or of its time.
-func (b *builder) phaseOf(e lambdatest.Event) *phase {
-	for _, p := range b.phases {
+// of returns the phase of an event: that of its invoke, or of its time.
+func (all phases) of(e lambdatest.Event) *phase {
+	for _, p := range all {
 		if p.id != "" && p.id == e.RequestID {
 			return p
 		}
 	}
-	return b.phaseAt(e.Time)
+	return all.at(e.Time)
 }
 
-func (b *builder) phaseAt(t time.Time) *phase {
-	at := b.phases[0]
-	for _, p := range b.phases[1:] {
-		if !p.start.After(t) {
-			at = p
-		}
-	}
-	return at
+// at returns the phase that began last, at a time.
+func (all phases) at(t time.Time) *phase {
+	later := sort.Search(len(all), func(i int) bool { return all[i].start.After(t) })
+	return all[max(0, later-1)]
 }
 
 // read counts a read in the phase of its time.
 func (b *builder) read(r record) {
-	of := b.phaseAt(r.time)
+	of := b.phases.at(r.time)
 	if of.reads == nil {
 		of.reads = map[read]int{}
 	}

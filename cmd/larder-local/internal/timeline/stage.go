@@ -33,23 +33,22 @@ type piece struct {
 
 // A cutter finds out which stages a run has, and what belongs to which.
 type cutter struct {
+	phases    phases // whose names stages take
 	stages    []*stage
-	invokes   int
 	listening map[string][]time.Time
 	starting  map[string]*piece // the process's start, by source
 	handlers  map[string]*piece // by request id
 }
 
-func byTime(x, y lambdatest.Event) int { return x.Time.Compare(y.Time) }
-
-func newCutter(in Input, records []record) *cutter {
+func newCutter(b *builder) *cutter {
 	c := &cutter{
-		stages:    []*stage{{name: "init", start: in.Start, end: in.Start}},
+		phases:    b.phases,
+		stages:    []*stage{{name: b.phases[0].name, start: b.in.Start, end: b.in.Start}},
 		listening: map[string][]time.Time{},
 		starting:  map[string]*piece{},
 		handlers:  map[string]*piece{},
 	}
-	for _, r := range records {
+	for _, r := range b.records {
 		if r.msg == "listening" {
 			c.listening[r.source] = append(c.listening[r.source], r.time)
 		}
@@ -72,11 +71,8 @@ func (c *cutter) open(name string, at time.Time) *stage {
 func (c *cutter) turn(e lambdatest.Event) {
 	last := c.last()
 	switch e.Kind {
-	case lambdatest.InvokeStart:
-		c.invokes++
-		c.open(fmt.Sprintf("invoke %d", c.invokes), e.Time)
-	case lambdatest.RestoreStart:
-		c.open("restore", e.Time)
+	case lambdatest.InvokeStart, lambdatest.RestoreStart:
+		c.open(c.phases.of(e).name, e.Time)
 	case lambdatest.Snapshot:
 		c.open("snapshot", e.Time).still = true
 	case lambdatest.Frozen:

@@ -13,7 +13,8 @@ import (
 	"larder/internal/lambdatest"
 )
 
-// Input is what was observed in a run, in any order.
+// Input is what was observed in a run, in any order. What has the same time is told
+// in the order that it has here.
 type Input struct {
 	// Start is the zero of the timeline.
 	Start time.Time
@@ -95,8 +96,8 @@ const platform = "lambda"
 type builder struct {
 	in      Input
 	entries []*placed
-	phases  []*phase // of init, then of each restore and invoke, by their start
-	records []record // of the extensions' logs
+	phases  phases
+	records []record // of the extensions' logs, by their time
 	summary Summary
 }
 
@@ -107,14 +108,15 @@ type placed struct {
 
 // Build puts a run in order.
 func Build(in Input) *Timeline {
-	b := &builder{in: in, summary: Summary{StandIn: in.StandIn, Calls: map[string]int{}}}
-	b.findPhases()
+	in = in.sorted()
+	b := &builder{in: in, phases: findPhases(in.Events), summary: Summary{StandIn: in.StandIn, Calls: map[string]int{}}}
 	for _, e := range in.Events {
 		b.event(e)
 	}
 	for _, l := range in.Lines {
 		b.line(l)
 	}
+	b.records = byTime(b.records, func(r record) time.Time { return r.time })
 	for _, c := range in.Calls {
 		b.call(c)
 	}
@@ -134,6 +136,19 @@ func Build(in Input) *Timeline {
 	return t
 }
 
+// sorted returns the same in the order of time.
+func (in Input) sorted() Input {
+	in.Events = byTime(in.Events, func(e lambdatest.Event) time.Time { return e.Time })
+	in.Lines = byTime(in.Lines, func(l Line) time.Time { return l.Time })
+	in.Notes = byTime(in.Notes, func(n Note) time.Time { return n.Time })
+	in.Calls = byTime(in.Calls, func(c awstest.Call) time.Time { return c.Time })
+	return in
+}
+
+func byTime[T any](all []T, at func(T) time.Time) []T {
+	return slices.SortedStableFunc(slices.Values(all), func(x, y T) int { return at(x).Compare(at(y)) })
+}
+
 func (b *builder) add(at time.Time, source, text string) *placed {
 	e := &placed{Entry: Entry{Source: source, Text: text}, time: at}
 	b.entries = append(b.entries, e)
@@ -141,7 +156,7 @@ func (b *builder) add(at time.Time, source, text string) *placed {
 }
 
 func (b *builder) event(e lambdatest.Event) {
-	phase := b.phaseOf(e)
+	phase := b.phases.of(e)
 	switch e.Kind {
 	case lambdatest.RuntimeStart:
 		b.add(e.Time, e.Source, "start "+b.in.Command)

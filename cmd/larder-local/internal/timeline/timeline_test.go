@@ -2,6 +2,7 @@ package timeline_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -246,4 +247,34 @@ func TestLines(t *testing.T) {
 			t.Errorf("with Raw, %q is not in\n%s", text, raw)
 		}
 	}
+}
+
+// The same run is the same text and page, in whatever order it was observed.
+func TestAnyOrder(t *testing.T) {
+	t.Parallel()
+	in := standingStill()
+	in.Command, in.StandIn = "bootstrap", true
+	in.Lines = append(in.Lines, told()...)
+	in.Notes = append(in.Notes, timeline.Note{Time: at(200), Source: "aws", Text: "secret rotated"})
+	in.Calls = []awstest.Call{
+		{Time: at(512), Action: "GetParameter", IDs: []string{"/o"}, Duration: time.Millisecond},
+		{Time: at(513.5), Action: "GetParameter", IDs: []string{"/p"}, Duration: time.Millisecond},
+	}
+	text, page := render(t, in), renderPage(t, in)
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		shuffle(random, in.Events)
+		shuffle(random, in.Lines)
+		shuffle(random, in.Notes)
+		shuffle(random, in.Calls)
+		check(t, render(t, in), text)
+		check(t, renderPage(t, in), page)
+		if t.Failed() {
+			t.Fatalf("shuffled with the seed %d", seed)
+		}
+	}
+}
+
+func shuffle[T any](random *rand.Rand, all []T) {
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 }
