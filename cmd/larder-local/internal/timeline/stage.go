@@ -1,8 +1,6 @@
 package timeline
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -153,15 +151,11 @@ func (c *cutter) started(source string, at time.Time) {
 
 // leave tells of a process's end, which begins with the shutdown if there is one.
 func (s *stage) leave(e lambdatest.Event) {
-	how := fmt.Sprintf("exit %d", e.Code)
-	if e.Signal != "" {
-		how = e.Signal
-	}
 	from := e.Time
 	if strings.HasPrefix(s.name, "shutdown") {
 		from = s.start
 	}
-	s.add(Shutdown, e.Source+": "+how, from, e.Time)
+	s.add(Shutdown, e.Source+": "+describeExit(e, ""), from, e.Time)
 }
 
 // add adds a piece; one without an end lasts as long as the stage.
@@ -192,12 +186,12 @@ func (c *cutter) record(r record) {
 	var name string
 	switch r.msg {
 	case "prefetch done":
-		kind, name = Prefetch, fmt.Sprintf("%d of %d fetched", r.known.Fetched, r.known.Declared)
+		kind, name = Prefetch, r.fetched()
 		if len(r.known.Missing) > 0 {
 			name += ", missing: " + strings.Join(r.known.Missing, ", ")
 		}
 	case "refresh done":
-		kind, name = Refresh, fmt.Sprintf("%d of %d due fetched", r.known.Fetched, r.known.Due)
+		kind, name = Refresh, r.fetched()
 	case "read":
 		kind, name = ReadError, r.known.Ref
 		for _, k := range []Kind{ReadHit, ReadWait, ReadMiss, ReadStale} {
@@ -222,16 +216,7 @@ func (c *cutter) record(r record) {
 const maxIDs = 4
 
 func (c *cutter) call(call awstest.Call) {
-	name := cmp.Or(call.Action, "unknown call")
-	if n := len(call.IDs); n > maxIDs {
-		name += fmt.Sprintf(" %s and %d more", strings.Join(call.IDs[:maxIDs], ", "), n-maxIDs)
-	} else if n > 0 {
-		name += " " + strings.Join(call.IDs, ", ")
-	}
-	if call.Code != "" {
-		name += ": " + call.Code
-	}
-	c.at(call.Time).add(Call, name, call.Time, call.Time.Add(call.Duration))
+	c.at(call.Time).add(Call, describeCall(call, maxIDs), call.Time, call.Time.Add(call.Duration))
 }
 
 // note puts what was done from outside before the stage that saw it first.

@@ -3,10 +3,8 @@
 package timeline
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"larder/internal/awstest"
@@ -187,11 +185,7 @@ func (b *builder) event(e lambdatest.Event) {
 	case lambdatest.Stop:
 		b.add(e.Time, platform, "shutdown, "+e.Reason)
 	case lambdatest.Left:
-		text := fmt.Sprintf("exit %d", e.Code)
-		if e.Signal != "" {
-			text = "ended by signal: " + e.Signal
-		}
-		b.add(e.Time, e.Source, text)
+		b.add(e.Time, e.Source, describeExit(e, "ended by signal: "))
 	default: // spawn, register, next
 		b.add(e.Time, e.Source, string(e.Kind))
 	}
@@ -229,12 +223,9 @@ func (b *builder) line(l Line) {
 		b.add(r.time, l.Source, r.text())
 	case r.msg == "listening":
 		b.add(r.time, l.Source, "listen on "+r.known.Address)
-	case r.msg == "prefetch done":
-		b.add(r.time, l.Source, fmt.Sprintf("prefetch done: %d of %d fetched with %s, %.1f ms",
-			r.known.Fetched, r.known.Declared, count(r.known.Calls, "AWS call"), r.known.Millis))
-	case r.msg == "refresh done":
-		b.add(r.time, l.Source, fmt.Sprintf("refresh done: %d of %d due fetched with %s, %.1f ms",
-			r.known.Fetched, r.known.Due, count(r.known.Calls, "AWS call"), r.known.Millis))
+	case r.msg == "prefetch done", r.msg == "refresh done":
+		b.add(r.time, l.Source, fmt.Sprintf("%s: %s with %s, %.1f ms",
+			r.msg, r.fetched(), count(r.known.Calls, "AWS call"), r.known.Millis))
 	case r.msg == "read" && r.known.Path == "/env": // larder-exec, as a rule
 		b.add(r.time, l.Source, fmt.Sprintf("all variables given out after %.1f ms", r.known.Millis))
 	}
@@ -244,26 +235,6 @@ func (b *builder) line(l Line) {
 }
 
 func (b *builder) call(c awstest.Call) {
-	action := cmp.Or(c.Action, "unknown call")
-	b.summary.Calls[action]++
-	text := action
-	if len(c.IDs) > 0 {
-		text += " " + strings.Join(c.IDs, ", ")
-	}
-	if c.Code != "" {
-		text += ": " + c.Code
-	}
-	b.add(c.Time, "aws", text)
-}
-
-func millis(d time.Duration) string {
-	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
-}
-
-// count returns "1 call" or "2 calls".
-func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
+	b.summary.Calls[action(c)]++
+	b.add(c.Time, "aws", describeCall(c, len(c.IDs)))
 }
