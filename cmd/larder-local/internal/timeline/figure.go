@@ -10,7 +10,7 @@ import (
 
 // A figure is a chart with its places worked out, in percent of the track.
 type figure struct {
-	Chart
+	chart
 	ID    string
 	Ticks []tick
 	Lanes []lane
@@ -24,7 +24,7 @@ type tick struct {
 
 // A lane is a row with its bars in their places.
 type lane struct {
-	Kind   Kind
+	Kind   kind
 	Word   string
 	Name   string
 	Within bool
@@ -38,37 +38,37 @@ type rect struct{ X, Width, Title string }
 // thinnest is the least width of a bar: two or three pixels.
 const thinnest = 0.4
 
-func (c Chart) figure(i int) figure {
-	f := figure{Chart: c, ID: "g" + strconv.Itoa(i)}
-	if len(c.Rows) == 0 {
+func (c chart) figure(i int) figure {
+	f := figure{chart: c, ID: "g" + strconv.Itoa(i)}
+	if len(c.rows) == 0 {
 		return f
 	}
 	if !c.Still {
 		f.Ticks = ticks(c.Length)
 	}
-	for _, r := range c.Rows {
+	for _, r := range c.rows {
 		f.Lanes = append(f.Lanes, c.lane(r))
 	}
 	return f
 }
 
-func (c Chart) lane(r Row) lane {
-	l := lane{Kind: r.Kind, Word: r.Kind.about().word, Name: r.Name, Within: r.Within,
-		At: short(r.Bars[0].At - c.At), Took: short(r.Took)}
+func (c chart) lane(r row) lane {
+	l := lane{Kind: r.kind, Word: r.kind.about().word, Name: r.name, Within: r.within,
+		At: short(r.bars[0].at - c.At), Took: short(r.took)}
 	if c.Still {
 		l.At = "" // it is the whole
 	}
-	if r.Count > 1 {
-		l.Word += fmt.Sprintf(" ×%d", r.Count)
+	if r.count > 1 {
+		l.Word += fmt.Sprintf(" ×%d", r.count)
 	}
-	for _, b := range r.Bars {
-		title := strings.TrimSpace(fmt.Sprintf("%s %s", r.Kind.about().word, r.Name)) +
-			fmt.Sprintf(": %s, from %s on", short(b.Took), short(b.At-c.At))
-		if b.Took > b.Length {
-			title += fmt.Sprintf(", %s of it here", short(b.Length))
+	for _, b := range r.bars {
+		title := strings.TrimSpace(fmt.Sprintf("%s %s", r.kind.about().word, r.name)) +
+			fmt.Sprintf(": %s, from %s on", short(b.took), short(b.at-c.At))
+		if b.took > b.length {
+			title += fmt.Sprintf(", %s of it here", short(b.length))
 		}
-		x := 100 * float64(b.At-c.At) / float64(c.Length)
-		width := min(100, max(thinnest, 100*float64(b.Length)/float64(c.Length)))
+		x := 100 * float64(b.at-c.At) / float64(c.Length)
+		width := min(100, max(thinnest, 100*float64(b.length)/float64(c.Length)))
 		l.Rects = append(l.Rects, rect{percent(min(x, 100-width)), percent(width), title})
 	}
 	return l

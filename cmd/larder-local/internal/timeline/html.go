@@ -40,7 +40,7 @@ func (t *Timeline) WriteHTML(w io.Writer) error {
 
 // A page is what the template shows.
 type page struct {
-	*Timeline
+	logs
 	Style    template.CSS
 	Hash     string // of Style, for the content security policy
 	Failures []string
@@ -54,7 +54,7 @@ type page struct {
 type tile struct{ Name, Number, Says string }
 
 type legend struct {
-	Kind       Kind
+	Kind       kind
 	Word, Says string
 }
 
@@ -63,18 +63,18 @@ type counted struct{ Name, Number string }
 func (t *Timeline) page() page {
 	sum := sha256.Sum256([]byte(pageCSS))
 	p := page{
-		Timeline: t, Style: template.CSS(pageCSS), Hash: base64.StdEncoding.EncodeToString(sum[:]),
-		Tiles: t.tiles(), Counted: t.Counters.list(),
+		logs: t.logs, Style: template.CSS(pageCSS), Hash: base64.StdEncoding.EncodeToString(sum[:]),
+		Tiles: t.tiles(), Counted: t.logs.Counters.list(),
 	}
-	drawn := map[Kind]bool{}
-	for _, c := range few(t.Charts) {
+	drawn := map[kind]bool{}
+	for _, c := range few(t.charts) {
 		f := c.figure(len(p.Figures))
 		p.Figures = append(p.Figures, f)
-		for _, r := range c.Rows {
-			drawn[r.Kind] = true
+		for _, r := range c.rows {
+			drawn[r.kind] = true
 		}
 	}
-	for _, c := range t.Charts {
+	for _, c := range t.charts {
 		if c.Failed != "" && len(p.Failures) < maxFailures {
 			p.Failures = append(p.Failures, fmt.Sprintf("%s: %s", c.Name, c.Failed))
 		}
@@ -95,28 +95,28 @@ const (
 
 // few returns the charts to be drawn, with one in words in the place of those
 // that are not.
-func few(charts []Chart) []Chart {
+func few(charts []chart) []chart {
 	over := len(charts) - firstCharts - lastCharts
 	if over < 2 {
 		return charts
 	}
 	gap := charts[firstCharts : firstCharts+over]
-	words := Chart{Name: fmt.Sprintf("%d more phases", over), At: gap[0].At,
+	words := chart{Name: fmt.Sprintf("%d more phases", over), At: gap[0].At,
 		Words: []string{fmt.Sprintf("From %s to %s: not drawn.", gap[0].Name, gap[over-1].Name)}}
-	return slices.Concat(charts[:firstCharts], []Chart{words}, charts[firstCharts+over:])
+	return slices.Concat(charts[:firstCharts], []chart{words}, charts[firstCharts+over:])
 }
 
 func (t *Timeline) tiles() []tile {
 	var tiles []tile
 	invokes, answers := 0, []time.Duration(nil)
-	for _, c := range t.Charts {
+	for _, c := range t.charts {
 		if c.Name == "init" {
 			tiles = append(tiles, tile{"init", short(c.Length), c.saysInit()})
 		}
-		for _, r := range c.Rows {
-			if r.Kind == Handler {
-				invokes += r.Count
-				answers = append(answers, r.Took)
+		for _, r := range c.rows {
+			if r.kind == kindHandler {
+				invokes += r.count
+				answers = append(answers, r.took)
 			}
 		}
 	}
@@ -124,31 +124,30 @@ func (t *Timeline) tiles() []tile {
 		slices.Sort(answers)
 		tiles = append(tiles, tile{"invokes", strconv.Itoa(invokes), "median " + short(answers[len(answers)/2]) + " to the response"})
 	}
-	s := t.Summary
-	tiles = append(tiles, tile{"reads", strconv.Itoa(s.reads()), s.results("waited")})
-	if s.StandIn {
-		tiles = append(tiles, tile{"AWS calls", strconv.Itoa(s.calls()), fmt.Sprintf("these reads one by one: %d", s.OneByOne)})
+	s := t.summary
+	tiles = append(tiles, tile{"reads", strconv.Itoa(s.allReads()), s.results("waited")})
+	if s.standIn {
+		tiles = append(tiles, tile{"AWS calls", strconv.Itoa(s.allCalls()), fmt.Sprintf("these reads one by one: %d", s.oneByOne)})
 	}
 	return tiles
 }
 
 // saysInit tells how much of init the extension was busy.
-func (c Chart) saysInit() string {
+func (c chart) saysInit() string {
 	if c.Failed != "" {
 		return "failed"
 	}
-	for _, r := range c.Rows {
-		if r.Kind == Prefetch {
-			return "prefetch done after " + short(r.Bars[len(r.Bars)-1].end()-c.At)
+	for _, r := range c.rows {
+		if r.kind == kindPrefetch {
+			last := r.bars[len(r.bars)-1]
+			return "prefetch done after " + short(last.at+last.length-c.At)
 		}
 	}
 	return "no prefetch in it"
 }
 
-func (b Bar) end() time.Duration { return b.At + b.Length }
-
 // list returns the counters in words, in their order.
-func (c *Counters) list() []counted {
+func (c *counters) list() []counted {
 	if c == nil {
 		return nil
 	}

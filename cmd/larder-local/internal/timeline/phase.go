@@ -16,7 +16,7 @@ type phase struct {
 	id    string       // the request id; empty but for an invoke
 	name  string       // "init", "restore" or "invoke 2"
 	reads map[read]int // how often
-	end   *placed      // the entry that tells of the reads
+	end   *entry       // the entry that tells of the reads
 }
 
 // A read is what a reader asked for and how it was served.
@@ -66,17 +66,17 @@ func (b *builder) read(r record) {
 	of.reads[read{r.known.Ref, r.known.Result}]++
 	switch r.known.Result {
 	case "hit":
-		b.summary.Hits++
+		b.summary.hits++
 	case "wait":
-		b.summary.Waits++
+		b.summary.waits++
 	case "miss":
-		b.summary.Misses++
+		b.summary.misses++
 	case "stale":
-		b.summary.Stale++
+		b.summary.stale++
 	default:
-		b.summary.Errors++
+		b.summary.errors++
 	}
-	b.summary.OneByOne += b.pages(r.known.Ref)
+	b.summary.oneByOne += b.pages(r.known.Ref)
 }
 
 func (b *builder) pages(ref string) int {
@@ -110,6 +110,6 @@ func (p *phase) tell(b *builder) {
 			continue
 		}
 		slices.Sort(list)
-		p.end.Details = append(p.end.Details, result.words+" "+strings.Join(list, ", "))
+		p.end.details = append(p.end.details, result.words+" "+strings.Join(list, ", "))
 	}
 }

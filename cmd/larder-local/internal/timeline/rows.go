@@ -14,17 +14,17 @@ const (
 )
 
 // chart lays the pieces out.
-func (s *stage) chart(start time.Time) Chart {
-	c := Chart{
+func (s *stage) chart(start time.Time) chart {
+	c := chart{
 		Name: s.name, At: s.start.Sub(start), Length: max(s.end.Sub(s.start), time.Microsecond),
 		Failed: s.failed, Still: s.still, Words: s.words,
 	}
 	for _, t := range s.tree() {
-		c.Rows = append(c.Rows, t.row(start))
+		c.rows = append(c.rows, t.row(start))
 		for _, child := range t.children {
-			row := child.row(start)
-			row.Within = true
-			c.Rows = append(c.Rows, row)
+			r := child.row(start)
+			r.within = true
+			c.rows = append(c.rows, r)
 		}
 	}
 	c.thin()
@@ -33,19 +33,19 @@ func (s *stage) chart(start time.Time) Chart {
 
 // A node is a row to be, with the rows that are part of it.
 type node struct {
-	kind     Kind
+	kind     kind
 	name     string
 	pieces   []*piece
 	children []*node
 }
 
-func (n *node) row(start time.Time) Row {
-	row := Row{Kind: n.kind, Name: n.name, Count: len(n.pieces)}
+func (n *node) row(start time.Time) row {
+	r := row{kind: n.kind, name: n.name, count: len(n.pieces)}
 	for _, p := range n.pieces {
-		row.Took += p.took
-		row.Bars = append(row.Bars, Bar{p.start.Sub(start), p.end.Sub(p.start), p.took})
+		r.took += p.took
+		r.bars = append(r.bars, bar{p.start.Sub(start), p.end.Sub(p.start), p.took})
 	}
-	return row
+	return r
 }
 
 // tree puts pieces of one kind and name together, calls under the prefetch or
@@ -69,11 +69,11 @@ func (s *stage) tree() []*node {
 	whole := slices.Clone(tops.nodes)
 	for _, p := range parts {
 		var parent *node
-		if p.kind == Call {
-			parent = around(whole, p, Prefetch, Refresh)
+		if p.kind == kindCall {
+			parent = around(whole, p, kindPrefetch, kindRefresh)
 		}
 		if parent == nil {
-			parent = around(whole, p, Handler, Runtime)
+			parent = around(whole, p, kindHandler, kindRuntime)
 		}
 		tops.join(parent, p)
 	}
@@ -89,7 +89,7 @@ type grouping struct {
 
 type group struct {
 	parent *node
-	kind   Kind
+	kind   kind
 	name   string
 }
 
@@ -113,7 +113,7 @@ func (g *grouping) join(parent *node, p *piece) {
 }
 
 // around returns the row of one of the kinds that was going on when p began.
-func around(nodes []*node, p *piece, kinds ...Kind) *node {
+func around(nodes []*node, p *piece, kinds ...kind) *node {
 	for _, n := range nodes {
 		for _, q := range n.pieces {
 			if slices.Contains(kinds, n.kind) && !p.start.Before(q.start) && !p.start.After(q.end) {
@@ -125,39 +125,39 @@ func around(nodes []*node, p *piece, kinds ...Kind) *node {
 }
 
 // thin leaves out what is too much, the least telling first, and says so.
-func (c *Chart) thin() {
-	byWeight := make([]int, len(c.Rows))
+func (c *chart) thin() {
+	byWeight := make([]int, len(c.rows))
 	for i := range byWeight {
 		byWeight[i] = i
 	}
 	slices.SortStableFunc(byWeight, func(x, y int) int {
-		return cmp.Compare(c.Rows[x].Kind.about().weight, c.Rows[y].Kind.about().weight)
+		return cmp.Compare(c.rows[x].kind.about().weight, c.rows[y].kind.about().weight)
 	})
 	drop := byWeight[min(maxRows, len(byWeight)):]
 	slices.Sort(drop)
-	left := map[Kind]Row{}
+	left := map[kind]row{}
 	for _, i := range slices.Backward(drop) {
-		r := c.Rows[i]
-		sum := left[r.Kind]
-		left[r.Kind] = Row{Count: sum.Count + r.Count, Took: sum.Took + r.Took}
-		c.Rows = slices.Delete(c.Rows, i, i+1)
+		r := c.rows[i]
+		sum := left[r.kind]
+		left[r.kind] = row{count: sum.count + r.count, took: sum.took + r.took}
+		c.rows = slices.Delete(c.rows, i, i+1)
 	}
 	for _, k := range kinds() {
-		if r := left[k.kind]; r.Count > 0 {
-			c.Words = append(c.Words, fmt.Sprintf("Not drawn: %d more × %s, %s in all.", r.Count, k.word, short(r.Took)))
+		if r := left[k.kind]; r.count > 0 {
+			c.Words = append(c.Words, fmt.Sprintf("Not drawn: %d more × %s, %s in all.", r.count, k.word, short(r.took)))
 		}
 	}
-	for i := range c.Rows {
-		c.Rows[i].Bars = some(c.Rows[i].Bars, max(1, maxBars/len(c.Rows)))
+	for i := range c.rows {
+		c.rows[i].bars = some(c.rows[i].bars, max(1, maxBars/len(c.rows)))
 	}
 }
 
 // some returns at most n of the bars, evenly spread.
-func some(bars []Bar, n int) []Bar {
+func some(bars []bar, n int) []bar {
 	if len(bars) <= n {
 		return bars
 	}
-	var kept []Bar
+	var kept []bar
 	for i := range n {
 		kept = append(kept, bars[i*len(bars)/n])
 	}

@@ -22,7 +22,7 @@ type stage struct {
 
 // A piece becomes a bar.
 type piece struct {
-	kind  Kind
+	kind  kind
 	name  string
 	start time.Time
 	end   time.Time // zero means until the stage ends
@@ -99,20 +99,20 @@ func (c *cutter) event(e lambdatest.Event) {
 	s.end = e.Time
 	switch e.Kind {
 	case lambdatest.Snapshot, lambdatest.Frozen:
-		s.add(Frozen, "not to scale", e.Time, time.Time{})
+		s.add(kindFrozen, "not to scale", e.Time, time.Time{})
 	case lambdatest.RestoreStart:
-		s.add(Runtime, "after a restore", e.Time, time.Time{})
+		s.add(kindRuntime, "after a restore", e.Time, time.Time{})
 	case lambdatest.Spawn:
-		c.starting[e.Source] = s.add(Spawn, e.Source, e.Time, time.Time{})
+		c.starting[e.Source] = s.add(kindSpawn, e.Source, e.Time, time.Time{})
 	case lambdatest.Register:
 		c.register(s, e)
 	case lambdatest.RuntimeStart:
-		c.starting[e.Source] = s.add(Runtime, "", e.Time, time.Time{})
+		c.starting[e.Source] = s.add(kindRuntime, "", e.Time, time.Time{})
 	case lambdatest.Next:
 		c.started(e.Source, e.Time)
-		s.add(Next, e.Source, e.Time, time.Time{})
+		s.add(kindNext, e.Source, e.Time, time.Time{})
 	case lambdatest.InvokeStart:
-		c.handlers[e.RequestID] = s.add(Handler, "", e.Time, time.Time{})
+		c.handlers[e.RequestID] = s.add(kindHandler, "", e.Time, time.Time{})
 	case lambdatest.Responded, lambdatest.InvokeEnd:
 		if p := c.handlers[e.RequestID]; p != nil {
 			p.end = e.Time
@@ -138,7 +138,7 @@ func (c *cutter) register(s *stage, e lambdatest.Event) {
 		}
 		c.started(e.Source, from)
 	}
-	s.add(Register, e.Source, from, e.Time)
+	s.add(kindRegister, e.Source, from, e.Time)
 }
 
 // started ends a process's start, if that is still open.
@@ -155,12 +155,12 @@ func (s *stage) leave(e lambdatest.Event) {
 	if strings.HasPrefix(s.name, "shutdown") {
 		from = s.start
 	}
-	s.add(Shutdown, e.Source+": "+describeExit(e, ""), from, e.Time)
+	s.add(kindShutdown, e.Source+": "+describeExit(e, ""), from, e.Time)
 }
 
 // add adds a piece; one without an end lasts as long as the stage.
-func (s *stage) add(kind Kind, name string, start, end time.Time) *piece {
-	p := &piece{kind: kind, name: name, start: start, end: end}
+func (s *stage) add(k kind, name string, start, end time.Time) *piece {
+	p := &piece{kind: k, name: name, start: start, end: end}
 	s.pieces = append(s.pieces, p)
 	return p
 }
@@ -182,41 +182,47 @@ func (c *cutter) at(t time.Time) *stage {
 }
 
 func (c *cutter) record(r record) {
-	var kind Kind
+	var k kind
 	var name string
 	switch r.msg {
 	case "prefetch done":
-		kind, name = Prefetch, r.fetched()
+		k, name = kindPrefetch, r.fetched()
 		if len(r.known.Missing) > 0 {
 			name += ", missing: " + strings.Join(r.known.Missing, ", ")
 		}
 	case "refresh done":
-		kind, name = Refresh, r.fetched()
+		k, name = kindRefresh, r.fetched()
 	case "read":
-		kind, name = ReadError, r.known.Ref
-		for _, k := range []Kind{ReadHit, ReadWait, ReadMiss, ReadStale} {
-			if string(k) == "read-"+r.known.Result {
-				kind = k
-			}
-		}
-		switch {
-		case name != "":
-		case r.known.Path == "/env":
-			name = "all variables"
-		default:
-			name = "no reference"
-		}
+		k, name = r.kindOfRead(), r.nameOfRead()
 	default:
 		return
 	}
-	c.at(r.start()).add(kind, name, r.start(), r.time)
+	c.at(r.start()).add(k, name, r.start(), r.time)
+}
+
+func (r record) kindOfRead() kind {
+	switch k := kind("read-" + r.known.Result); k {
+	case kindReadHit, kindReadWait, kindReadMiss, kindReadStale:
+		return k
+	}
+	return kindReadError
+}
+
+func (r record) nameOfRead() string {
+	switch {
+	case r.known.Ref != "":
+		return r.known.Ref
+	case r.known.Path == "/env":
+		return "all variables"
+	}
+	return "no reference"
 }
 
 // maxIDs is how many names are told of a call, which may have twenty.
 const maxIDs = 4
 
 func (c *cutter) call(call awstest.Call) {
-	c.at(call.Time).add(Call, describeCall(call, maxIDs), call.Time, call.Time.Add(call.Duration))
+	c.at(call.Time).add(kindCall, describeCall(call, maxIDs), call.Time, call.Time.Add(call.Duration))
 }
 
 // note puts what was done from outside before the stage that saw it first.

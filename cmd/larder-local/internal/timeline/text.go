@@ -15,17 +15,17 @@ import (
 func (t *Timeline) WriteText(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	width := len("source")
-	for _, e := range t.Entries {
-		width = max(width, utf8.RuneCountInString(e.Source))
+	for _, e := range t.entries {
+		width = max(width, utf8.RuneCountInString(e.source))
 	}
 	fmt.Fprintf(out, "%9s  %-*s  %s\n", "ms", width, "source", "event")
-	for _, e := range t.Entries {
-		fmt.Fprintf(out, "%9.1f  %-*s  %s\n", float64(e.At.Microseconds())/1000, width, e.Source, printable(e.Text))
-		for _, detail := range e.Details {
+	for _, e := range t.entries {
+		fmt.Fprintf(out, "%9.1f  %-*s  %s\n", float64(e.at.Microseconds())/1000, width, e.source, printable(e.text))
+		for _, detail := range e.details {
 			fmt.Fprintf(out, "%9s  %-*s    %s\n", "", width, "", printable(detail))
 		}
 	}
-	fmt.Fprintf(out, "\n%s", t.Summary.text())
+	fmt.Fprintf(out, "\n%s", t.summary.text())
 	return out.Flush()
 }
 
@@ -40,39 +40,39 @@ func printable(s string) string {
 	}, s)
 }
 
-func (s Summary) text() string {
-	text := count(s.reads(), "read") + ": " + s.results("waited for") + "\n"
-	if !s.StandIn {
+func (s summary) text() string {
+	text := count(s.allReads(), "read") + ": " + s.results("waited for") + "\n"
+	if !s.standIn {
 		return text
 	}
 	var actions []string
-	for _, action := range slices.Sorted(maps.Keys(s.Calls)) {
-		actions = append(actions, fmt.Sprintf("%s %d", action, s.Calls[action]))
+	for _, action := range slices.Sorted(maps.Keys(s.calls)) {
+		actions = append(actions, fmt.Sprintf("%s %d", action, s.calls[action]))
 	}
-	text += count(s.calls(), "AWS call")
+	text += count(s.allCalls(), "AWS call")
 	if len(actions) > 0 {
 		text += " (" + strings.Join(actions, ", ") + ")"
 	}
-	return text + fmt.Sprintf("; these reads one by one: %d\n", s.OneByOne)
+	return text + fmt.Sprintf("; these reads one by one: %d\n", s.oneByOne)
 }
 
-func (s Summary) reads() int { return s.Hits + s.Waits + s.Misses + s.Stale + s.Errors }
+func (s summary) allReads() int { return s.hits + s.waits + s.misses + s.stale + s.errors }
 
-func (s Summary) calls() (all int) {
-	for _, n := range s.Calls {
+func (s summary) allCalls() (all int) {
+	for _, n := range s.calls {
 		all += n
 	}
 	return all
 }
 
 // results tells how reads were answered; waited is the word for those that waited.
-func (s Summary) results(waited string) string {
-	text := fmt.Sprintf("%s, %d %s, %s", count(s.Hits, "hit"), s.Waits, waited, misses(s.Misses))
-	if s.Stale > 0 {
-		text += fmt.Sprintf(", %d stale", s.Stale)
+func (s summary) results(waited string) string {
+	text := fmt.Sprintf("%s, %d %s, %s", count(s.hits, "hit"), s.waits, waited, misses(s.misses))
+	if s.stale > 0 {
+		text += fmt.Sprintf(", %d stale", s.stale)
 	}
-	if s.Errors > 0 {
-		text += fmt.Sprintf(", %d failed", s.Errors)
+	if s.errors > 0 {
+		text += fmt.Sprintf(", %d failed", s.errors)
 	}
 	return text
 }

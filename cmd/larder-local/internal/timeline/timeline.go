@@ -3,6 +3,7 @@
 package timeline
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -46,68 +47,46 @@ type Note struct {
 
 // A Timeline is a run put in order.
 type Timeline struct {
-	// Entries are in the order of their time.
-	Entries []Entry
-	// Summary is of the whole run.
-	Summary Summary
-	// Charts are its phases, in their order.
-	Charts []Chart
-	// Declared are the references that the function declares, by variable. None
-	// if the extension did not tell.
-	Declared []Declared
-	// Counters are those that the extension told at its end, summed up over the
-	// environments of the run; nil if it did not.
-	Counters *Counters
-	// Warnings and Errors are how many such lines are in the extensions' logs.
-	Warnings, Errors int
+	entries []*entry // by their time
+	summary summary  // of the whole run
+	charts  []chart  // its phases, in their order
+	logs    logs     // what the extensions tell of the whole run
 }
 
-// An Entry is one thing that happened.
-type Entry struct {
-	// At is the time since the start.
-	At time.Duration
-	// Source is an extension's name, "runtime", "lambda" or "aws".
-	Source string
-	// Text says what happened, in one line.
-	Text string
-	// Details are lines that belong to it, such as the reads of an invoke.
-	Details []string
+// An entry is one thing that happened.
+type entry struct {
+	at      time.Duration // since the start
+	source  string        // an extension's name, "runtime", "lambda" or "aws"
+	text    string        // what happened, in one line
+	details []string      // lines that belong to it, such as the reads of an invoke
 }
 
-// A Summary counts what was read and what that took.
-type Summary struct {
+// A summary counts what was read and what that took.
+type summary struct {
 	// Reads by their result. Reads that named nothing, such as those without a
 	// token, are in none of them.
-	Hits, Waits, Misses, Stale, Errors int
-	// StandIn says whether Calls is known.
-	StandIn bool
-	// Calls is the number of calls to AWS by action.
-	Calls map[string]int
-	// OneByOne is how many calls the same reads would have made without Larder:
-	// one a read, and for a tree one a page.
-	OneByOne int
+	hits, waits, misses, stale, errors int
+
+	standIn  bool           // calls is known
+	calls    map[string]int // to AWS, by action
+	oneByOne int            // calls of the same reads without Larder: one a read, and for a tree one a page
 }
 
 const platform = "lambda"
 
-// builder collects entries by their time of day.
+// builder collects what a timeline has.
 type builder struct {
 	in      Input
-	entries []*placed
+	entries []*entry
 	phases  phases
 	records []record // of the extensions' logs, by their time
-	summary Summary
-}
-
-type placed struct {
-	Entry
-	time time.Time
+	summary summary
 }
 
 // Build puts a run in order.
 func Build(in Input) *Timeline {
 	in = in.sorted()
-	b := &builder{in: in, phases: findPhases(in.Events), summary: Summary{StandIn: in.StandIn, Calls: map[string]int{}}}
+	b := &builder{in: in, phases: findPhases(in.Events), summary: summary{standIn: in.StandIn, calls: map[string]int{}}}
 	for _, e := range in.Events {
 		b.event(e)
 	}
@@ -124,14 +103,8 @@ func Build(in Input) *Timeline {
 	for _, p := range b.phases {
 		p.tell(b)
 	}
-	slices.SortStableFunc(b.entries, func(x, y *placed) int { return x.time.Compare(y.time) })
-	t := &Timeline{Summary: b.summary, Charts: b.charts()}
-	t.hear(b.records)
-	for _, e := range b.entries {
-		e.At = e.time.Sub(in.Start)
-		t.Entries = append(t.Entries, e.Entry)
-	}
-	return t
+	slices.SortStableFunc(b.entries, func(x, y *entry) int { return cmp.Compare(x.at, y.at) })
+	return &Timeline{entries: b.entries, summary: b.summary, charts: b.charts(), logs: readLogs(b.records)}
 }
 
 // sorted returns the same in the order of time.
@@ -147,8 +120,8 @@ func byTime[T any](all []T, at func(T) time.Time) []T {
 	return slices.SortedStableFunc(slices.Values(all), func(x, y T) int { return at(x).Compare(at(y)) })
 }
 
-func (b *builder) add(at time.Time, source, text string) *placed {
-	e := &placed{Entry: Entry{Source: source, Text: text}, time: at}
+func (b *builder) add(at time.Time, source, text string) *entry {
+	e := &entry{at: at.Sub(b.in.Start), source: source, text: text}
 	b.entries = append(b.entries, e)
 	return e
 }
@@ -235,6 +208,6 @@ func (b *builder) line(l Line) {
 }
 
 func (b *builder) call(c awstest.Call) {
-	b.summary.Calls[action(c)]++
+	b.summary.calls[action(c)]++
 	b.add(c.Time, "aws", describeCall(c, len(c.IDs)))
 }
