@@ -36,7 +36,7 @@ func text(markup string) string { return html.UnescapeString(tag.ReplaceAllStrin
 // outline is what a reader sees of the charts, a line for each row: its name, when
 // it begins, how long it took.
 func outline(page string) string {
-	page, _, _ = strings.Cut(page, `<div class="told">`)
+	page, _, _ = strings.Cut(page, `<div class="logs">`)
 	var out strings.Builder
 	for _, figure := range strings.Split(page, "<figure>")[1:] {
 		if h := heading.FindStringSubmatch(figure); h != nil {
@@ -123,7 +123,7 @@ shutdown larder: exit 0 | 0 ms | 4.50 ms
 	for _, want := range []string{
 		"<b>61.0 ms</b> prefetch done after 12.5 ms", "<b>1</b> median 10.0 ms to the response",
 		"<b>5</b> 2 hits, 0 waited, 1 miss, 1 stale, 1 failed", "<b>4</b> these reads one by one: 5",
-		"1 of level WARN, 0 of level ERROR",
+		"The extensions' logs have lines that somebody should read: 1 of level WARN, 0 of level ERROR.",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -227,8 +227,8 @@ shutdown larder: killed | 0 ms | 0 ms
 	checkBars(t, page)
 }
 
-// told are the lines in which Larder tells of the run as a whole.
-func told() []timeline.Line {
+// lastLines are those in which Larder sums up the run when it is shut down.
+func lastLines() []timeline.Line {
 	return []timeline.Line{
 		logged(1, "DEBUG", "declared", `,"extension":"larder","variable":"Z_KEY","ref":"ssm:///z","state":"missing"`),
 		logged(1, "DEBUG", "declared", `,"extension":"larder","variable":"DB_PASSWORD","ref":"secretsmanager://prod/db#password","state":"stale","version":"v1","age":3725.2`),
@@ -238,10 +238,10 @@ func told() []timeline.Line {
 	}
 }
 
-func TestPageTells(t *testing.T) {
+func TestPageOfLogs(t *testing.T) {
 	t.Parallel()
-	page := renderPage(t, timeline.Input{Lines: told()})
-	_, page, _ = strings.Cut(page, `<div class="told">`)
+	page := renderPage(t, timeline.Input{Lines: lastLines()})
+	_, page, _ = strings.Cut(page, `<div class="logs">`)
 	var got []string
 	for _, line := range strings.Split(page, "<tr>")[1:] {
 		line, _, _ = strings.Cut(line, "</tr>")

@@ -57,8 +57,8 @@ func (all phases) at(t time.Time) *phase {
 	return all[max(0, later-1)]
 }
 
-// read counts a read in the phase of its time.
-func (b *builder) read(r record) {
+// countRead counts a read in the phase of its time.
+func (b *builder) countRead(r record) {
 	of := b.phases.at(r.time)
 	if of.reads == nil {
 		of.reads = map[read]int{}
@@ -88,8 +88,8 @@ func (b *builder) pages(ref string) int {
 	return b.in.Pages(ref)
 }
 
-// tell adds the reads of the phase to the entry that ends it.
-func (p *phase) tell(b *builder) {
+// listReads adds the reads of the phase to the entry that ends it.
+func (p *phase) listReads() {
 	if p.end == nil {
 		return
 	}

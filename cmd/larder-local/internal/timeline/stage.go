@@ -65,8 +65,8 @@ func (c *cutter) open(name string, at time.Time) *stage {
 	return s
 }
 
-// turn opens a stage where the event begins one.
-func (c *cutter) turn(e lambdatest.Event) {
+// advance opens a stage where the event begins one.
+func (c *cutter) advance(e lambdatest.Event) {
 	last := c.last()
 	switch e.Kind {
 	case lambdatest.InvokeStart, lambdatest.RestoreStart:
@@ -94,7 +94,7 @@ func (c *cutter) turn(e lambdatest.Event) {
 }
 
 func (c *cutter) event(e lambdatest.Event) {
-	c.turn(e)
+	c.advance(e)
 	s := c.last()
 	s.end = e.Time
 	switch e.Kind {

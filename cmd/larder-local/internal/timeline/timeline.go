@@ -101,7 +101,7 @@ func Build(in Input) *Timeline {
 		b.add(n.Time, n.Source, n.Text)
 	}
 	for _, p := range b.phases {
-		p.tell(b)
+		p.listReads()
 	}
 	slices.SortStableFunc(b.entries, func(x, y *entry) int { return cmp.Compare(x.at, y.at) })
 	return &Timeline{entries: b.entries, summary: b.summary, charts: b.charts(), logs: readLogs(b.records)}
@@ -203,7 +203,7 @@ func (b *builder) line(l Line) {
 		b.add(r.time, l.Source, fmt.Sprintf("all variables given out after %.1f ms", r.known.Millis))
 	}
 	if ok && r.msg == "read" && r.known.Ref != "" {
-		b.read(r)
+		b.countRead(r)
 	}
 }
 
