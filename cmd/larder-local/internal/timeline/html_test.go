@@ -227,6 +227,31 @@ shutdown larder: killed | 0 ms | 0 ms
 	checkBars(t, page)
 }
 
+// An invoke that stands still twice goes on under one name.
+func TestPageOfTwoFreezes(t *testing.T) {
+	t.Parallel()
+	page := renderPage(t, timeline.Input{Events: []lambdatest.Event{
+		{Time: at(1), Kind: lambdatest.InvokeStart, RequestID: "a"},
+		{Time: at(2), Kind: lambdatest.Frozen},
+		{Time: at(12), Kind: lambdatest.Thawed},
+		{Time: at(13), Kind: lambdatest.Next, Source: "larder"},
+		{Time: at(14), Kind: lambdatest.Frozen},
+		{Time: at(34), Kind: lambdatest.Thawed},
+		{Time: at(35), Kind: lambdatest.Next, Source: "other"},
+		{Time: at(36), Kind: lambdatest.InvokeEnd, RequestID: "a"},
+	}})
+	check(t, outline(page), `
+# invoke 1
+handler | 0 ms | 35.0 ms
+frozen not to scale |  | 10.0 ms
+# invoke 1, continued
+next larder | 1.00 ms | 0 ms
+frozen not to scale |  | 20.0 ms
+# invoke 1, continued
+next other | 1.00 ms | 1.00 ms
+`)
+}
+
 // lastLines are those in which Larder sums up the run when it is shut down.
 func lastLines() []timeline.Line {
 	return []timeline.Line{

@@ -20,6 +20,9 @@ type stage struct {
 	words  []string
 }
 
+// continued stands behind the name of a stage that goes on after a freeze.
+const continued = ", continued"
+
 // A piece becomes a bar.
 type piece struct {
 	kind  kind
@@ -88,7 +91,8 @@ func (c *cutter) advance(e lambdatest.Event) {
 		}
 	default:
 		if last.still { // it stood still in the middle
-			c.open(c.stages[len(c.stages)-2].name+", continued", last.end)
+			before := c.stages[len(c.stages)-2]
+			c.open(strings.TrimSuffix(before.name, continued)+continued, last.end)
 		}
 	}
 }
