@@ -57,10 +57,7 @@ func kinds() []about {
 	}
 }
 
-func (k kind) about() about {
-	all := kinds()
-	return all[max(0, k.index())]
-}
+func (k kind) about() about { return kinds()[k.index()] }
 
 func (k kind) index() int {
 	return slices.IndexFunc(kinds(), func(a about) bool { return a.kind == k })

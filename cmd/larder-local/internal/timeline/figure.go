@@ -86,7 +86,7 @@ func ticks(length time.Duration) []tick {
 	var all []tick
 	for at := 0.0; at <= float64(length); at += step {
 		x := 100 * at / float64(length)
-		t := tick{percent(x), mark(at, float64(length)), x > 90}
+		t := tick{percent(x), mark(at, length), x > 90}
 		if t.Late && 100*step/float64(length) < 18 {
 			t.Text = "" // it would touch the one before
 		}
@@ -96,17 +96,17 @@ func ticks(length time.Duration) []tick {
 }
 
 // mark writes a round time in the unit that suits the whole.
-func mark(at, length float64) string {
-	for _, unit := range []struct {
-		name string
-		size time.Duration
-	}{{"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond}} {
-		if length >= float64(unit.size) || unit.size == time.Millisecond {
-			text := strconv.FormatFloat(at/float64(unit.size), 'g', 4, 64)
-			return text + " " + unit.name
-		}
+func mark(at float64, length time.Duration) string {
+	unit, size := "ms", time.Millisecond
+	switch {
+	case length >= time.Hour:
+		unit, size = "h", time.Hour
+	case length >= time.Minute:
+		unit, size = "min", time.Minute
+	case length >= time.Second:
+		unit, size = "s", time.Second
 	}
-	return ""
+	return strconv.FormatFloat(at/float64(size), 'g', 4, 64) + " " + unit
 }
 
 // percent writes what may stand in an attribute of SVG.

@@ -126,22 +126,25 @@ func around(nodes []*node, p *piece, kinds ...kind) *node {
 
 // thin leaves out what is too much, the least telling first, and says so.
 func (c *chart) thin() {
-	byWeight := make([]int, len(c.rows))
-	for i := range byWeight {
-		byWeight[i] = i
+	order := make([]int, len(c.rows))
+	for i := range order {
+		order[i] = i
 	}
-	slices.SortStableFunc(byWeight, func(x, y int) int {
+	slices.SortStableFunc(order, func(x, y int) int {
 		return cmp.Compare(c.rows[x].kind.about().weight, c.rows[y].kind.about().weight)
 	})
-	drop := byWeight[min(maxRows, len(byWeight)):]
-	slices.Sort(drop)
+	kept := min(maxRows, len(order))
 	left := map[kind]row{}
-	for _, i := range slices.Backward(drop) {
+	for _, i := range order[kept:] {
 		r := c.rows[i]
 		sum := left[r.kind]
 		left[r.kind] = row{count: sum.count + r.count, took: sum.took + r.took}
-		c.rows = slices.Delete(c.rows, i, i+1)
 	}
+	var rows []row
+	for _, i := range slices.Sorted(slices.Values(order[:kept])) {
+		rows = append(rows, c.rows[i])
+	}
+	c.rows = rows
 	for _, k := range kinds() {
 		if r := left[k.kind]; r.count > 0 {
 			c.Words = append(c.Words, fmt.Sprintf("Not drawn: %d more × %s, %s in all.", r.count, k.word, short(r.took)))
