@@ -26,7 +26,7 @@ var pageCSS string
 // only in it where the extension's log has one of those.
 func (t *Timeline) WriteHTML(w io.Writer) error {
 	parsed, err := template.New("page").Funcs(template.FuncMap{
-		"short": short, "printable": printable, "seconds": age,
+		"short": short, "printable": printable, "age": age,
 	}).Parse(pageHTML)
 	if err != nil {
 		return err
@@ -108,26 +108,25 @@ func few(charts []chart) []chart {
 
 func (t *Timeline) tiles() []tile {
 	var tiles []tile
-	invokes, answers := 0, []time.Duration(nil)
+	var answers []time.Duration // of the handlers
 	for _, c := range t.charts {
 		if c.Name == "init" {
 			tiles = append(tiles, tile{"init", short(c.Length), c.saysInit()})
 		}
 		for _, r := range c.rows {
 			if r.kind == kindHandler {
-				invokes += r.count
 				answers = append(answers, r.took)
 			}
 		}
 	}
-	if invokes > 0 {
+	if len(answers) > 0 {
 		slices.Sort(answers)
-		tiles = append(tiles, tile{"invokes", strconv.Itoa(invokes), "median " + short(answers[len(answers)/2]) + " to the response"})
+		tiles = append(tiles, tile{"invokes", strconv.Itoa(len(answers)), "median " + short(answers[len(answers)/2]) + " to the response"})
 	}
 	s := t.summary
-	tiles = append(tiles, tile{"reads", strconv.Itoa(s.allReads()), s.results("waited")})
+	tiles = append(tiles, tile{"reads", strconv.Itoa(total(s.reads)), s.results("waited")})
 	if s.standIn {
-		tiles = append(tiles, tile{"AWS calls", strconv.Itoa(s.allCalls()), fmt.Sprintf("these reads one by one: %d", s.oneByOne)})
+		tiles = append(tiles, tile{"AWS calls", strconv.Itoa(total(s.calls)), fmt.Sprintf("these reads one by one: %d", s.oneByOne)})
 	}
 	return tiles
 }

@@ -20,7 +20,10 @@ type phase struct {
 }
 
 // A read is what a reader asked for and how it was served.
-type read struct{ ref, result string }
+type read struct {
+	kind kind
+	ref  string
+}
 
 // phases are init, then each restore and invoke, by their start.
 type phases []*phase
@@ -63,19 +66,8 @@ func (b *builder) countRead(r record) {
 	if of.reads == nil {
 		of.reads = map[read]int{}
 	}
-	of.reads[read{r.known.Ref, r.known.Result}]++
-	switch r.known.Result {
-	case "hit":
-		b.summary.hits++
-	case "wait":
-		b.summary.waits++
-	case "miss":
-		b.summary.misses++
-	case "stale":
-		b.summary.stale++
-	default:
-		b.summary.errors++
-	}
+	of.reads[read{r.kindOfRead(), r.known.Ref}]++
+	b.summary.reads[r.kindOfRead()]++
 	b.summary.oneByOne += b.pages(r.known.Ref)
 }
 
@@ -93,23 +85,25 @@ func (p *phase) listReads() {
 	if p.end == nil {
 		return
 	}
-	for _, result := range []struct{ name, words string }{
-		{"hit", "hit:"}, {"wait", "waited for:"}, {"miss", "missed:"}, {"stale", "stale:"}, {"error", "failed:"},
+	for _, result := range []struct {
+		kind kind
+		word string
+	}{
+		{kindReadHit, "hit"}, {kindReadWait, "waited for"}, {kindReadMiss, "missed"}, {kindReadStale, "stale"}, {kindReadError, "failed"},
 	} {
 		var list []string
 		for r, n := range p.reads {
 			switch {
-			case r.result != result.name:
+			case r.kind != result.kind:
 			case n > 1:
 				list = append(list, fmt.Sprintf("%s ×%d", r.ref, n))
 			default:
 				list = append(list, r.ref)
 			}
 		}
-		if len(list) == 0 {
-			continue
+		if len(list) > 0 {
+			slices.Sort(list)
+			p.end.details = append(p.end.details, result.word+": "+strings.Join(list, ", "))
 		}
-		slices.Sort(list)
-		p.end.details = append(p.end.details, result.words+" "+strings.Join(list, ", "))
 	}
 }

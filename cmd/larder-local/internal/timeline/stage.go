@@ -1,7 +1,7 @@
 package timeline
 
 import (
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -81,7 +81,7 @@ func (c *cutter) advance(e lambdatest.Event) {
 	case lambdatest.Stop:
 		c.open("shutdown, "+e.Reason, e.Time)
 	case lambdatest.Spawn, lambdatest.RuntimeStart:
-		if strings.HasPrefix(last.name, "shutdown") {
+		if last.shutdown() {
 			c.open("init once more", e.Time)
 		}
 	case lambdatest.Thawed:
@@ -153,10 +153,12 @@ func (c *cutter) started(source string, at time.Time) {
 	}
 }
 
+func (s *stage) shutdown() bool { return strings.HasPrefix(s.name, "shutdown") }
+
 // leave tells of a process's end, which begins with the shutdown if there is one.
 func (s *stage) leave(e lambdatest.Event) {
 	from := e.Time
-	if strings.HasPrefix(s.name, "shutdown") {
+	if s.shutdown() {
 		from = s.start
 	}
 	s.add(kindShutdown, e.Source+": "+describeExit(e, ""), from, e.Time)
@@ -172,17 +174,12 @@ func (s *stage) add(k kind, name string, start, end time.Time) *piece {
 // at returns the stage in which something began. Nothing begins while all stands
 // still: clocks that differ a little are no reason to lose it.
 func (c *cutter) at(t time.Time) *stage {
-	after, _ := slices.BinarySearchFunc(c.stages, t, func(s *stage, t time.Time) int {
-		if s.start.After(t) {
-			return 1
-		}
-		return -1
-	})
-	i := max(0, after-1)
-	if c.stages[i].still && after < len(c.stages) {
-		i = after
+	later := sort.Search(len(c.stages), func(i int) bool { return c.stages[i].start.After(t) })
+	s := c.stages[max(0, later-1)]
+	if s.still && later < len(c.stages) {
+		s = c.stages[later]
 	}
-	return c.stages[i]
+	return s
 }
 
 func (c *cutter) record(r record) {
@@ -202,24 +199,6 @@ func (c *cutter) record(r record) {
 		return
 	}
 	c.at(r.start()).add(k, name, r.start(), r.time)
-}
-
-func (r record) kindOfRead() kind {
-	switch k := kind("read-" + r.known.Result); k {
-	case kindReadHit, kindReadWait, kindReadMiss, kindReadStale:
-		return k
-	}
-	return kindReadError
-}
-
-func (r record) nameOfRead() string {
-	switch {
-	case r.known.Ref != "":
-		return r.known.Ref
-	case r.known.Path == "/env":
-		return "all variables"
-	}
-	return "no reference"
 }
 
 // maxIDs is how many names are told of a call, which may have twenty.

@@ -41,7 +41,7 @@ func printable(s string) string {
 }
 
 func (s summary) text() string {
-	text := count(s.allReads(), "read") + ": " + s.results("waited for") + "\n"
+	text := count(total(s.reads), "read") + ": " + s.results("waited for") + "\n"
 	if !s.standIn {
 		return text
 	}
@@ -49,32 +49,31 @@ func (s summary) text() string {
 	for _, action := range slices.Sorted(maps.Keys(s.calls)) {
 		actions = append(actions, fmt.Sprintf("%s %d", action, s.calls[action]))
 	}
-	text += count(s.allCalls(), "AWS call")
+	text += count(total(s.calls), "AWS call")
 	if len(actions) > 0 {
 		text += " (" + strings.Join(actions, ", ") + ")"
 	}
 	return text + fmt.Sprintf("; these reads one by one: %d\n", s.oneByOne)
 }
 
-func (s summary) allReads() int { return s.hits + s.waits + s.misses + s.stale + s.errors }
+// results tells how reads were answered; waited is the word for those that waited.
+func (s summary) results(waited string) string {
+	text := fmt.Sprintf("%s, %d %s, %s",
+		count(s.reads[kindReadHit], "hit"), s.reads[kindReadWait], waited, misses(s.reads[kindReadMiss]))
+	if n := s.reads[kindReadStale]; n > 0 {
+		text += fmt.Sprintf(", %d stale", n)
+	}
+	if n := s.reads[kindReadError]; n > 0 {
+		text += fmt.Sprintf(", %d failed", n)
+	}
+	return text
+}
 
-func (s summary) allCalls() (all int) {
-	for _, n := range s.calls {
+func total[K comparable](counts map[K]int) (all int) {
+	for _, n := range counts {
 		all += n
 	}
 	return all
-}
-
-// results tells how reads were answered; waited is the word for those that waited.
-func (s summary) results(waited string) string {
-	text := fmt.Sprintf("%s, %d %s, %s", count(s.hits, "hit"), s.waits, waited, misses(s.misses))
-	if s.stale > 0 {
-		text += fmt.Sprintf(", %d stale", s.stale)
-	}
-	if s.errors > 0 {
-		text += fmt.Sprintf(", %d failed", s.errors)
-	}
-	return text
 }
 
 func misses(n int) string {

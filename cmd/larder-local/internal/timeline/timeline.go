@@ -1,5 +1,10 @@
 // Package timeline tells the story of a run of the local Lambda: what happened
 // when, and what it saved.
+//
+// Build puts what was observed in order, twice. For the text a builder makes an
+// entry of each event, call, note and line, and lists reads under the end of their
+// phase. For the page a cutter cuts the run into stages, and finds what took time
+// in each; that becomes a chart with rows of bars, and a figure for the template.
 package timeline
 
 import (
@@ -63,10 +68,7 @@ type entry struct {
 
 // A summary counts what was read and what that took.
 type summary struct {
-	// Reads by their result. Reads that named nothing, such as those without a
-	// token, are in none of them.
-	hits, waits, misses, stale, errors int
-
+	reads    map[kind]int   // but for those that named nothing, such as those without a token
 	standIn  bool           // calls is known
 	calls    map[string]int // to AWS, by action
 	oneByOne int            // calls of the same reads without Larder: one a read, and for a tree one a page
@@ -86,7 +88,9 @@ type builder struct {
 // Build puts a run in order.
 func Build(in Input) *Timeline {
 	in = in.sorted()
-	b := &builder{in: in, phases: findPhases(in.Events), summary: summary{standIn: in.StandIn, calls: map[string]int{}}}
+	b := &builder{in: in, phases: findPhases(in.Events), summary: summary{
+		reads: map[kind]int{}, standIn: in.StandIn, calls: map[string]int{},
+	}}
 	for _, e := range in.Events {
 		b.event(e)
 	}
@@ -94,6 +98,9 @@ func Build(in Input) *Timeline {
 		b.line(l)
 	}
 	b.records = byTime(b.records, func(r record) time.Time { return r.time })
+	for _, r := range b.records {
+		b.record(r)
+	}
 	for _, c := range in.Calls {
 		b.call(c)
 	}
@@ -178,31 +185,33 @@ func (b *builder) invokeEnd(e lambdatest.Event, phase *phase) {
 	}
 }
 
-// line places a line of Larder's log under what it tells, and any other as it is.
+// line keeps the records of the extensions' logs, and adds any other line as it is.
 func (b *builder) line(l Line) {
-	r, ok := record{}, false
-	if l.Source != "runtime" {
-		r, ok = parse(l.Text)
-	}
-	if r.source = l.Source; ok {
-		b.records = append(b.records, r)
-	}
+	r, ok := parse(l.Text)
+	ok = ok && l.Source != "runtime" // which logs what the function likes
 	if !ok || b.in.Raw {
 		b.add(l.Time, l.Source, "| "+string(l.Text))
 	}
+	if ok {
+		r.source = l.Source
+		b.records = append(b.records, r)
+	}
+}
+
+// record adds what a record tells.
+func (b *builder) record(r record) {
 	switch {
-	case !ok:
 	case r.loud():
-		b.add(r.time, l.Source, r.text())
+		b.add(r.time, r.source, r.text())
 	case r.msg == "listening":
-		b.add(r.time, l.Source, "listen on "+r.known.Address)
+		b.add(r.time, r.source, "listen on "+r.known.Address)
 	case r.msg == "prefetch done", r.msg == "refresh done":
-		b.add(r.time, l.Source, fmt.Sprintf("%s: %s with %s, %.1f ms",
+		b.add(r.time, r.source, fmt.Sprintf("%s: %s with %s, %.1f ms",
 			r.msg, r.fetched(), count(r.known.Calls, "AWS call"), r.known.Millis))
 	case r.msg == "read" && r.known.Path == "/env": // larder-exec, as a rule
-		b.add(r.time, l.Source, fmt.Sprintf("all variables given out after %.1f ms", r.known.Millis))
+		b.add(r.time, r.source, fmt.Sprintf("all variables given out after %.1f ms", r.known.Millis))
 	}
-	if ok && r.msg == "read" && r.known.Ref != "" {
+	if r.msg == "read" && r.known.Ref != "" {
 		b.countRead(r)
 	}
 }

@@ -20,6 +20,26 @@ func (r record) fetched() string {
 	return fmt.Sprintf("%d of %d fetched", r.known.Fetched, r.known.Declared)
 }
 
+// kindOfRead tells how a read was served.
+func (r record) kindOfRead() kind {
+	switch k := kind("read-" + r.known.Result); k {
+	case kindReadHit, kindReadWait, kindReadMiss, kindReadStale:
+		return k
+	}
+	return kindReadError
+}
+
+// nameOfRead tells what a read asked for.
+func (r record) nameOfRead() string {
+	switch {
+	case r.known.Ref != "":
+		return r.known.Ref
+	case r.known.Path == "/env":
+		return "all variables"
+	}
+	return "no reference"
+}
+
 // describeCall names the action, at most so many of what it is about, and the error.
 func describeCall(c awstest.Call, most int) string {
 	text := action(c)
