@@ -60,16 +60,6 @@ func (o *checkOptions) wrapped() bool {
 	return path.Base(strings.TrimSpace(o.environ["AWS_LAMBDA_EXEC_WRAPPER"])) == "larder-exec"
 }
 
-// variablesOf returns a list of NAME=value items by name; the last of a name counts.
-func variablesOf(items []string) map[string]string {
-	variables := make(map[string]string, len(items))
-	for _, item := range items {
-		name, value, _ := strings.Cut(item, "=")
-		variables[name] = value
-	}
-	return variables
-}
-
 // overlay adds to the variables of a file those of AWS's that it does not set.
 func overlay(file, process map[string]string) map[string]string {
 	all := maps.Clone(file)

@@ -48,11 +48,7 @@ type settings struct {
 // replaced, mistakes about values that nothing can be made of: with one of those
 // the extension must not start.
 func readSettings(environ []string) (s settings, warnings, mistakes []error) {
-	env := make(map[string]string, len(environ))
-	for _, item := range environ {
-		name, value, _ := strings.Cut(item, "=")
-		env[name] = value
-	}
+	env := variablesOf(environ)
 	s.ttl = make(map[secret.Service]time.Duration)
 	s.timeout = make(map[secret.Service]time.Duration)
 	for _, v := range variables() {
@@ -80,6 +76,16 @@ func readSettings(environ []string) (s settings, warnings, mistakes []error) {
 		mistakes = append(mistakes, fmt.Errorf("role: the references name %d roles, and one environment can use %d", n, source.MaxRoles))
 	}
 	return s, warnings, mistakes
+}
+
+// variablesOf returns a list of NAME=value items by name; the last of a name counts.
+func variablesOf(items []string) map[string]string {
+	variables := make(map[string]string, len(items))
+	for _, item := range items {
+		name, value, _ := strings.Cut(item, "=")
+		variables[name] = value
+	}
+	return variables
 }
 
 // roles returns the roles that references name besides the function's own.
