@@ -24,15 +24,18 @@ func Read(path string) ([]string, error) {
 	return items, nil
 }
 
+const byteOrderMark = "\ufeff"
+
 // Parse returns the items in their order. A line that is blank or starts with '#'
 // is skipped. Everything behind the first '=' is the value, quotes and blanks
-// included, as in Docker's --env-file.
+// included, as in Docker's --env-file. The byte order mark that some editors write
+// is no part of a name, wherever files that were put together have one.
 func Parse(text string) ([]string, error) {
 	var items []string
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
-		line = strings.TrimRight(line, "\r\n")
+		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), byteOrderMark)
 		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#") {
 			continue
 		}

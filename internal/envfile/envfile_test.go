@@ -25,6 +25,8 @@ func TestParse(t *testing.T) {
 		{"A=\nB==\nC=\"x y\"\nD= x ", []string{"A=", "B==", `C="x y"`, "D= x "}, ""},
 		{"DB=secretsmanager://prod/db?ttl=60#password", []string{"DB=secretsmanager://prod/db?ttl=60#password"}, ""},
 		{"A=1\nA=2", []string{"A=1", "A=2"}, ""},
+		{"\ufeffA=1\r\nB=\ufeff2", []string{"A=1", "B=\ufeff2"}, ""},
+		{"\ufeff# comment\n\ufeffA=1\n\ufeff\n", []string{"A=1"}, ""}, // two files put together, and a third one that is empty
 		{"A=1\n\nhunter2", nil, "line 3: not of the form NAME=value"},
 		{"=hunter2", nil, "line 1: not of the form NAME=value"},
 		{"export A=hunter2", nil, "line 1: not of the form NAME=value"},
@@ -66,7 +68,7 @@ func TestRead(t *testing.T) {
 // FuzzParse checks that what is read reads as the same again, and that no error
 // repeats the text.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"A=1\nB=2\n", "# x\r\nA==\r\n", "A", "=x", "A=\x00", "A=\xff\n\n"} {
+	for _, seed := range []string{"A=1\nB=2\n", "# x\r\nA==\r\n", "A", "=x", "A=\x00", "A=\xff\n\n", "\ufeffA=1\n\ufeff\ufeffB=2"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
