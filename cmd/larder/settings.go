@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"larder/manifest"
 	"larder/secret"
@@ -106,19 +107,22 @@ func add(list []error, err error) []error {
 	return append(list, err)
 }
 
-// nearReferences warns of values that are a reference but for blanks around it or
-// capitals in its scheme: the function gets those as they are.
+// nearReferences warns of values that are a reference but for blanks or quotes
+// around it, or capitals in its scheme: the function gets those as they are.
 func nearReferences(names []string, env map[string]string) error {
 	near := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		scheme, rest, found := strings.Cut(strings.TrimSpace(env[name]), "://")
+		scheme, rest, found := strings.Cut(strings.TrimFunc(env[name], surrounds), "://")
 		return name == manifest.PrefetchVariable || !found ||
 			secret.IsReference(env[name]) || !secret.IsReference(strings.ToLower(scheme)+"://"+rest)
 	})
 	if len(near) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: the value is no reference, and looks like one: write it without blanks around it, and its scheme in lower case", some(near))
+	return fmt.Errorf("%s: the value is no reference, and looks like one: write it without blanks or quotes around it, and its scheme in lower case", some(near))
 }
+
+// surrounds reports whether a character is one that slips in around a value.
+func surrounds(r rune) bool { return unicode.IsSpace(r) || r == '"' || r == '\'' }
 
 // maxNamed is how many variables one warning names.
 const maxNamed = 10

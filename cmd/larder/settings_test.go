@@ -134,9 +134,10 @@ func TestNearReferences(t *testing.T) {
 		value string
 		near  bool
 	}{
+		{`"secretsmanager://x"`, true}, {"'ssm:///x'", true}, {`" SSM:///x"`, true}, {`'"ssm:///x"'`, true},
 		{" secretsmanager://x", true}, {"\nssm:///x", true}, {"SecretsManager://x", true}, {"SSM:///x", true}, {" Ssm:///x\t", true},
 		{"secretsmanager://x", false}, {"ssm:///x", false}, {"", false}, {"SSM", false}, {"SSM:/x", false},
-		{"https://example.com/?at=ssm:///x", false}, {"x ssm:///x", false}, {"S3://x", false},
+		{"https://example.com/?at=ssm:///x", false}, {"x ssm:///x", false}, {"S3://x", false}, {`"https://x"`, false}, {`"`, false},
 	}
 	for _, test := range tests {
 		s, warnings, mistakes := readSettings(function("KEY="+test.value, "LARDER_PREFETCH= ssm:///y"))
