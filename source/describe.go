@@ -92,7 +92,8 @@ const maxDescribed = 50
 func (p *parameterStore) kmsKeys(ctx context.Context, k secret.Key) ([]string, *secret.Error) {
 	in := &ssm.DescribeParametersInput{ParameterFilters: []types.ParameterStringFilter{filter(k)}, MaxResults: aws.Int32(maxDescribed)}
 	var keys []string
-	for found := 0; ; {
+	found, seen := 0, make(pageTokens)
+	for {
 		out, failure := ask(ctx, &p.caller, secret.DescribeParameters, func(ctx context.Context) (*ssm.DescribeParametersOutput, error) {
 			return p.api.DescribeParameters(ctx, in)
 		})
@@ -105,8 +106,13 @@ func (p *parameterStore) kmsKeys(ctx context.Context, k secret.Key) ([]string, *
 				keys = append(keys, *entry.KeyId)
 			}
 		}
-		switch in.NextToken = out.NextToken; {
-		case aws.ToString(out.NextToken) != "":
+		token := aws.ToString(out.NextToken)
+		switch {
+		case token != "":
+			if failure := seen.add(token); failure != nil {
+				return nil, failure
+			}
+			in.NextToken = &token
 		case found == 0: // another account's parameter, or one that has just gone
 			return nil, unknownParameter()
 		default:

@@ -98,6 +98,41 @@ func TestDescribeFails(t *testing.T) {
 	})
 }
 
+// TestDescribeEnds: pages that do not end are a failure, be they the same or new ones.
+func TestDescribeEnds(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		token func(page int) int // of the next page
+		pages int
+		want  string // how the failure begins
+	}{
+		{"as many as there may be", func(page int) int { return page }, 1000, ""},
+		{"one more", func(page int) int { return page }, 1001, "there is no end of AWS's pages"},
+		{"the same token again", func(int) int { return 0 }, 3, "AWS's pages go in a circle"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var aws awstest.Config
+			for page := range tt.pages - 1 {
+				body := fmt.Sprintf(`{"Parameters":[{"Name":"/a"}],"NextToken":"t-%d"}`, tt.token(page))
+				aws.Faults = append(aws.Faults, awstest.Fault{Body: &body, Times: 1})
+			}
+			aws.Faults = append(aws.Faults, awstest.Fault{Body: ptr(`{"Parameters":[{"Name":"/a"}]}`)})
+			play(t, aws, nil, func(t *testing.T, st *stand) {
+				d := st.source.Describe(t.Context(), []secret.Key{parameterKey(t, "/a")})[0]
+				switch {
+				case tt.want == "" && d.Err != nil:
+					t.Errorf("Describe = %v, want none", d.Err)
+				case tt.want != "" && (d.Err == nil || d.Err.Class != secret.BadAnswer || !strings.HasPrefix(d.Err.Message, tt.want)):
+					t.Errorf("Describe = %v, want %q", d.Err, tt.want)
+				}
+			})
+		})
+	}
+}
+
 // TestIdentity: who the function is, which needs no permission.
 func TestIdentity(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ const (
 	// docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html
 	maxPage = 10
 	// maxPages bounds a tree at as many parameters as AWS allows an account and
-	// Region by default, ten thousand.
+	// Region by default, ten thousand. Who describes them needs fewer pages.
 	maxPages = 1000
 )
 
@@ -44,8 +44,7 @@ func (p *parameterStore) tree(ctx context.Context, k secret.Key) (*secret.Record
 		Path: &path, Recursive: &recursive, WithDecryption: &k.Decrypt, MaxResults: aws.Int32(maxPage),
 	}
 	var members []secret.Record
-	seen := make(map[string]bool) // tokens
-	for range maxPages {
+	for seen := make(pageTokens); ; {
 		page, failure := p.page(call, in)
 		if failure != nil {
 			return nil, failure
@@ -54,13 +53,26 @@ func (p *parameterStore) tree(ctx context.Context, k secret.Key) (*secret.Record
 		if page.next == nil {
 			return treeRecord(path, members)
 		}
-		if seen[*page.next] {
-			return nil, &secret.Error{Class: secret.BadAnswer, Message: "AWS's pages go in a circle"}
+		if failure := seen.add(*page.next); failure != nil {
+			return nil, failure
 		}
-		seen[*page.next] = true
 		in.NextToken = page.next
 	}
-	return nil, &secret.Error{Class: secret.BadAnswer, Message: "there is no end of AWS's pages: name a longer path"}
+}
+
+// pageTokens are those of AWS's pages so far, but for the first page, which has none.
+type pageTokens map[string]bool
+
+// add notes the token of one more page. It fails where the pages do not end.
+func (p pageTokens) add(token string) *secret.Error {
+	switch {
+	case p[token]:
+		return &secret.Error{Class: secret.BadAnswer, Message: "AWS's pages go in a circle"}
+	case len(p) == maxPages-1:
+		return &secret.Error{Class: secret.BadAnswer, Message: "there is no end of AWS's pages: name a longer path"}
+	}
+	p[token] = true
+	return nil
 }
 
 func (p *parameterStore) page(call context.Context, in *ssm.GetParametersByPathInput) (page, *secret.Error) {
