@@ -38,19 +38,19 @@ func check(ctx context.Context, o checkOptions, stdout io.Writer) int {
 		r.Identity = &caller{ARN: a.identity.ARN, Account: a.identity.Account, Region: s.region}
 	}
 	for _, d := range s.declarations {
-		entry, warning := newEntry(d, a)
+		entry := newEntry(d, a)
 		if !home && d.Key.Region == standIn {
 			entry.Region = "${AWS::Region}"
 		}
 		r.References = append(r.References, entry)
-		switch {
-		case warning == "":
-		case o.wrapped(): // the function would not start
-			r.Mistakes = append(r.Mistakes, warning)
-		default:
-			r.Warnings = append(r.Warnings, warning)
-		}
 	}
+	certain, possible := wrapping(o, s.declarations, a)
+	if o.wrapped() {
+		r.Mistakes = append(r.Mistakes, certain...)
+	} else {
+		r.Warnings = append(r.Warnings, certain...)
+	}
+	r.Warnings = append(r.Warnings, possible...)
 	keys := declaredKeys(s.declarations)
 	r.Calls = countCalls(s, keys, a)
 	r.setPolicy(s, keys, a)

@@ -31,6 +31,16 @@ type blank struct {
 	err   *secret.Error
 }
 
+// value returns what a declaration names, if AWS has it.
+func (a *answers) value(d manifest.Declaration) (secret.Value, bool) {
+	r := a.records[d.Key]
+	if _, is := a.blanks[d]; is || r == nil {
+		return secret.Value{}, false
+	}
+	value, _ := r.Value.Pick(d.Reference.Field) // an error would be among the blanks
+	return value, true
+}
+
 // prefetchLimit bounds prefetch, and nothing else: it asks again for as long as it
 // may, and every other call has a limit of its own in source. It is what Lambda
 // gives init, and not LARDER_INIT_TIMEOUT: this machine may be far from AWS.

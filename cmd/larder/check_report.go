@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -76,9 +74,8 @@ type entry struct {
 	Action  string `json:"action,omitempty"`
 }
 
-// newEntry returns the entry of a declaration, and a warning or "".
-func newEntry(d manifest.Declaration, a *answers) (e entry, warning string) {
-	e = entry{
+func newEntry(d manifest.Declaration, a *answers) entry {
+	e := entry{
 		Variable: d.Variable, Reference: d.Reference.String(), Source: "Parameter Store",
 		Region: d.Key.Region, Role: d.Key.Role, State: unasked,
 	}
@@ -90,20 +87,19 @@ func newEntry(d manifest.Declaration, a *answers) (e entry, warning string) {
 		if b.state != absent { // which is as it may be
 			e.Problem = explain(b.err)
 		}
-		return e, ""
+		return e
 	}
-	r := a.records[d.Key]
-	if r == nil {
-		return e, ""
+	value, ok := a.value(d)
+	if !ok {
+		return e
 	}
-	value, _ := r.Value.Pick(d.Reference.Field) // an error would be among the blanks
-	size := value.Len()
+	r, size := a.records[d.Key], value.Len()
 	e.State, e.Version, e.Size = found, r.Version, &size
 	if e.Changed = changed(r); !e.Changed.IsZero() {
 		age := max(0, int64(time.Since(e.Changed).Seconds())) // AWS's clock may be ahead
 		e.AgeSeconds = &age
 	}
-	return e, unusable(d, value)
+	return e
 }
 
 // changed returns when the version was made; of a tree, the newest in it.
@@ -118,23 +114,6 @@ func changed(r *secret.Record) time.Time {
 		}
 	}
 	return newest
-}
-
-// maxVariable is how long NAME=value may be, with the NUL that ends it: see
-// maxPages of cmd/larder-exec, which shares no package with this one. A page has
-// 4 KiB on Lambda, whatever it has on this machine.
-const maxVariable = 32 * 4096
-
-// unusable says why larder-exec cannot set the variable, if so.
-func unusable(d manifest.Declaration, value secret.Value) string {
-	switch {
-	case !d.IsVariable():
-	case bytes.IndexByte(value.Reveal(), 0) >= 0:
-		return d.Variable + ": the value has a NUL in it, which no environment variable can hold: read it over HTTP"
-	case len(d.Variable)+value.Len()+2 > maxVariable:
-		return fmt.Sprintf("%s: the value has %d bytes, more than an environment variable can hold: read it over HTTP", d.Variable, value.Len())
-	}
-	return ""
 }
 
 // explain words a failure for somebody who can do something about it. The reference

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -10,30 +9,6 @@ import (
 	"larder/manifest"
 	"larder/secret"
 )
-
-// TestUnusableLength is about the first byte too many: of name, '=', value and
-// NUL.
-func TestUnusableLength(t *testing.T) {
-	t.Parallel()
-	const longest = 131072
-	tests := []struct {
-		variable string
-		size     int
-		warns    bool
-	}{
-		{"A", longest - len("A") - 2, false},
-		{"A", longest - len("A") - 1, true},
-		{"DB_PASSWORD", longest - len("DB_PASSWORD") - 2, false},
-		{"DB_PASSWORD", longest - len("DB_PASSWORD") - 1, true},
-		{manifest.PrefetchVariable, longest, false}, // sets no variable
-	}
-	for _, test := range tests {
-		warning := unusable(manifest.Declaration{Variable: test.variable}, secret.NewValue(bytes.Repeat([]byte("x"), test.size)))
-		if (warning != "") != test.warns {
-			t.Errorf("%d bytes in %s: the warning is %q, want one: %v", test.size, test.variable, warning, test.warns)
-		}
-	}
-}
 
 func TestAge(t *testing.T) {
 	t.Parallel()
@@ -55,7 +30,7 @@ func TestNewlyMade(t *testing.T) {
 	t.Parallel()
 	d := manifest.Declaration{Variable: "A", Key: secret.Key{Service: secret.SecretsManager}}
 	ahead := time.Now().Add(time.Minute)
-	e, _ := newEntry(d, &answers{records: map[secret.Key]*secret.Record{d.Key: {Created: ahead}}})
+	e := newEntry(d, &answers{records: map[secret.Key]*secret.Record{d.Key: {Created: ahead}}})
 	if text, err := json.Marshal(e); err != nil || !strings.Contains(string(text), `"ageSeconds":0`) {
 		t.Errorf("the JSON is %s (%v), want an ageSeconds of 0", text, err)
 	}

@@ -180,29 +180,6 @@ func (c *checked) unset(name string, instead ...string) {
 	c.environ = append(slices.DeleteFunc(c.environ, func(item string) bool { return strings.HasPrefix(item, name+"=") }), instead...)
 }
 
-// TestUnusable checks the warning about what larder-exec cannot set. It is more
-// than that where larder-exec starts the function.
-func TestUnusable(t *testing.T) {
-	t.Parallel()
-	c := newChecked(t, "NUL=secretsmanager://nul", "LONG=ssm:///long/*", "FITS=secretsmanager://prod/db", "LARDER_PREFETCH=secretsmanager://nul")
-	if err := c.SetSecret("nul", awstest.Secret{String: "CANARY\x00nul"}); err != nil {
-		t.Fatal(err)
-	}
-	for _, n := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
-		if err := c.SetParameter("/long/"+n, awstest.Parameter{Value: strings.Repeat("x", 8000)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r := c.report(t, "--online")
-	if r.ExitCode != exitRight || len(r.Warnings) != 2 || !strings.HasPrefix(r.Warnings[0], "LONG: ") || !strings.HasPrefix(r.Warnings[1], "NUL: ") {
-		t.Errorf("exit code %d, warnings %q, want one for LONG and one for NUL", r.ExitCode, r.Warnings)
-	}
-	c.environ = append(c.environ, "AWS_LAMBDA_EXEC_WRAPPER=/opt/larder-exec")
-	if wrapped := c.report(t, "--online"); wrapped.ExitCode != exitWrong || len(wrapped.Warnings) > 0 || !slices.Equal(wrapped.Mistakes, r.Warnings) {
-		t.Errorf("behind larder-exec: exit code %d, mistakes %q, warnings %q, want %d and the same as mistakes", wrapped.ExitCode, wrapped.Mistakes, wrapped.Warnings, exitWrong)
-	}
-}
-
 // TestJSONIsDocumented checks that help has every name that is in the JSON.
 func TestJSONIsDocumented(t *testing.T) {
 	t.Parallel()
