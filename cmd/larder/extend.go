@@ -129,7 +129,7 @@ func (l *larder) run(ctx context.Context, client *extension.Client, listeners []
 		lifecycle.Events = []string{extension.Shutdown}
 		lifecycle.Init = l.initManaged
 	}
-	lifecycle.Init = l.reports.around(client, lifecycle.Init)
+	lifecycle.Init = l.reports.withSubscription(client, lifecycle.Init)
 	return lifecycle.Run(ctx)
 }
 

@@ -34,13 +34,15 @@ func newReports(c *metrics.Counters, s settings, out io.Writer, log *slog.Logger
 	}
 }
 
-// subscribeTimeout bounds what Lambda may take to answer the subscription: init does
-// not wait for metrics.
+// subscribeTimeout bounds what Lambda may take to answer the subscription, as init
+// waits for that: a platform that does not answer shall not cost the function its
+// start.
 const subscribeTimeout = time.Second
 
-// around returns init with a subscription to the platform's events beside it, and a
-// line after it. Lambda takes subscriptions only until init is over.
-func (r *reports) around(client *extension.Client, init func(context.Context) error) func(context.Context) error {
+// withSubscription returns init with a subscription to the platform's events beside
+// it, and a line after it. Lambda takes subscriptions only until init is over, so
+// init is not over before there is an answer, or none within subscribeTimeout.
+func (r *reports) withSubscription(client *extension.Client, init func(context.Context) error) func(context.Context) error {
 	if r == nil {
 		return init
 	}
