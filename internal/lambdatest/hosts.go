@@ -15,8 +15,12 @@ import (
 // 127/8; macOS needs `ifconfig lo0 alias 127.0.0.2`.
 const TelemetryHost = "127.0.0.2"
 
-// telemetryName is what an extension calls the address of its own listener.
-const telemetryName = "sandbox.localdomain"
+// telemetryName is what an extension calls the address of its own listener, and
+// telemetryEntry the line of /etc/hosts for it. Lambda takes the short name, too.
+const (
+	telemetryName  = "sandbox.localdomain"
+	telemetryEntry = TelemetryHost + " " + telemetryName + " sandbox"
+)
 
 const hostsFile = "/etc/hosts"
 
@@ -34,7 +38,7 @@ func CanResolve() error {
 	t.end()
 	if t.err != nil {
 		return fmt.Errorf("processes cannot resolve %s: run as root on Linux, or add the line %q to %s: %w",
-			telemetryName, TelemetryHost+" "+telemetryName, hostsFile, t.err)
+			telemetryName, telemetryEntry, hostsFile, t.err)
 	}
 	return nil
 }
@@ -136,7 +140,7 @@ func resolves(hosts []byte) bool {
 // one has for other names.
 func withName(hosts []byte) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s sandbox\n", TelemetryHost, telemetryName)
+	b.WriteString(telemetryEntry + "\n")
 	for line := range strings.Lines(string(hosts)) {
 		if !namesTelemetry(hostsFields(line)) {
 			b.WriteString(line)
