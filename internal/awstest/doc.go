@@ -1,6 +1,7 @@
 // Package awstest is a stand-in for AWS Secrets Manager, Systems Manager
 // Parameter Store and STS, for tests and for running functions on one's own
 // machine.
+//
 // It speaks the real protocol, so the AWS SDKs work with it unchanged when
 // their endpoint points at it, and it enforces the contract and records calls.
 //
