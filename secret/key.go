@@ -57,9 +57,9 @@ type Key struct {
 	Role string
 }
 
-// DefaultStage is the version stage that Secrets Manager reads when none is
+// defaultStage is the version stage that Secrets Manager reads when none is
 // given.
-const DefaultStage = "AWSCURRENT"
+const defaultStage = "AWSCURRENT"
 
 // SecretKey returns the key of a secret that is named by its name or ARN. An ARN
 // decides the Region; region is used for a name. The error says which part is
@@ -90,7 +90,7 @@ func SecretKey(region, id, version, stage string) (Key, error) {
 	if err := checkVersionID(version); err != nil {
 		return Key{}, err
 	}
-	if stage == DefaultStage && version == "" {
+	if stage == defaultStage && version == "" {
 		stage = ""
 	}
 	return Key{Service: SecretsManager, Region: region, ID: id, Version: version, Stage: stage}, nil
