@@ -2,7 +2,6 @@ package extension
 
 import (
 	"encoding/json"
-	"math"
 	"time"
 )
 
@@ -84,7 +83,7 @@ func parsePlatformEvent(item []byte) (PlatformEvent, bool) {
 
 // milliseconds returns a duration that was told, if it can be one.
 func milliseconds(ms float64) (time.Duration, bool) {
-	if math.IsNaN(ms) || ms < 0 || ms > float64(maxDuration.Milliseconds()) {
+	if ms < 0 || ms > float64(maxDuration.Milliseconds()) {
 		return 0, false
 	}
 	return time.Duration(ms * float64(time.Millisecond)), true

@@ -24,10 +24,6 @@ const (
 	telemetryMillis = 100
 )
 
-// ErrNoTelemetry is the answer of a platform that has no Telemetry API: it accepts
-// the subscription, with status 202, and delivers nothing.
-var ErrNoTelemetry = errors.New("this platform has no Telemetry API")
-
 // SubscribeTelemetry asks Lambda to deliver the platform's events to a receiver,
 // which must be up by now. It is refused once init is over.
 func (c *Client) SubscribeTelemetry(ctx context.Context, to *TelemetryReceiver) error {
@@ -35,8 +31,8 @@ func (c *Client) SubscribeTelemetry(ctx context.Context, to *TelemetryReceiver) 
 	var err error
 	for _, schema := range telemetrySchemas {
 		status, err = c.subscribe(ctx, schema, to.uri)
-		r, refused := errors.AsType[*refusal](err)
-		if !refused || r.status != http.StatusBadRequest { // which is how an unknown schema is refused
+		r, isRefusal := errors.AsType[*refusal](err)
+		if !isRefusal || r.status != http.StatusBadRequest { // which is how an unknown schema is refused
 			break
 		}
 	}
@@ -44,7 +40,7 @@ func (c *Client) SubscribeTelemetry(ctx context.Context, to *TelemetryReceiver) 
 	case err != nil:
 		return fmt.Errorf("subscribing to telemetry: %w", err)
 	case status == http.StatusAccepted:
-		return ErrNoTelemetry
+		return errors.New("this platform has no Telemetry API") // it delivers nothing
 	}
 	return nil
 }
