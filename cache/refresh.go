@@ -1,11 +1,6 @@
 package cache
 
-import (
-	"cmp"
-	"slices"
-
-	"larder/secret"
-)
+import "larder/secret"
 
 // Refresh starts to fetch, in one batch, everything that is due and has been read
 // since it was last fetched; what nobody reads is left to expire and costs no
@@ -18,11 +13,12 @@ import (
 func (c *Cache) Refresh() *Batch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	keys := ordered(append(c.dueLocked(true), c.absentLocked(true)...))
+	keys := append(c.dueLocked(true), c.absentLocked(true)...)
 	c.invoked = true
 	if len(keys) == 0 {
 		return nil
 	}
+	secret.SortKeys(keys)
 	return c.beginLocked(keys)
 }
 
@@ -58,14 +54,6 @@ func (c *Cache) absentLocked(loop bool) []secret.Key {
 			keys = append(keys, key)
 		}
 	}
-	return keys
-}
-
-// ordered puts keys into a stable order, so that the same set makes the same calls.
-func ordered(keys []secret.Key) []secret.Key {
-	slices.SortFunc(keys, func(a, b secret.Key) int {
-		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Region, b.Region), cmp.Compare(a.String(), b.String()))
-	})
 	return keys
 }
 
@@ -124,7 +112,8 @@ func (c *Cache) withDueLocked(fs []*flight) []*flight {
 	if absent {
 		keys = append(keys, c.absentLocked(false)...)
 	}
-	for _, k := range ordered(keys) {
+	secret.SortKeys(keys)
+	for _, k := range keys {
 		if !askedKeys[k] && !asked[c.index[k]] && c.runningLocked(k) == nil {
 			fs = append(fs, newFlight(k))
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -84,17 +85,17 @@ func New(config Config) *Manifest {
 			m.trees = append(m.trees, k)
 		}
 	}
-	slices.SortFunc(m.trees, narrower)
+	sort.Slice(m.trees, func(i, j int) bool { return narrower(m.trees[i], m.trees[j]) })
 	return m
 }
 
-// narrower orders trees: where some overlap, the narrowest is the one that was
-// meant. That is the one with the longest path, and of two with the same path the
-// one that ends at its first level.
-func narrower(a, b secret.Key) int {
+// narrower reports whether tree a comes before b: where some overlap, the narrowest is
+// the one that was meant. That is the one with the longest path, and of two with the
+// same path the one that ends at its first level.
+func narrower(a, b secret.Key) bool {
 	pathA, _ := secret.CutTree(a.ID)
 	pathB, _ := secret.CutTree(b.ID)
-	return cmp.Or(len(pathB)-len(pathA), len(a.ID)-len(b.ID))
+	return cmp.Or(len(pathB)-len(pathA), len(a.ID)-len(b.ID)) < 0
 }
 
 // Get returns what key names; see cache.Cache.Get for ctx. A parameter beneath a

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"larder/cache"
@@ -64,7 +63,9 @@ func (m *Manifest) Variables(ctx context.Context, now bool) (values []Variable, 
 	}
 	during := first != nil && !isDone(m.fetched)
 	if first == nil && !now { // what the cache would fetch one by one is fetched in one batch
-		first = &opening{batch: m.config.Cache.Start(slices.SortedFunc(maps.Keys(readings), byName))}
+		keys := slices.Collect(maps.Keys(readings))
+		secret.SortKeys(keys)
+		first = &opening{batch: m.config.Cache.Start(keys)}
 	}
 	var wg sync.WaitGroup
 	for key, r := range readings {
@@ -92,8 +93,6 @@ func (m *Manifest) Variables(ctx context.Context, now bool) (values []Variable, 
 	}
 	return m.usable(declared, values, failed)
 }
-
-func byName(a, b secret.Key) int { return strings.Compare(a.String(), b.String()) }
 
 // reading is what all variables get that stand for fields of the same.
 type reading struct {
