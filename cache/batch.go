@@ -158,6 +158,7 @@ func (c *Cache) cutLocked(call *call) bool {
 		if e := c.index[f.key]; e != nil {
 			e.cut.fail(now, random)
 		}
+		c.noteLateLocked(f.key)
 	}
 	c.abandonLocked(call, rest) // under the lock, so that nobody joins a call that is about to end
 	for _, f := range owned {

@@ -77,6 +77,7 @@ type Cache struct {
 	lastSeq   uint64
 	left      map[secret.Key]uint64 // by what call a key was known that is not in the index any more
 	failures  map[secret.Key]failure
+	late      map[secret.Key]bool    // declared keys without an entry, of which AWS may have one: see lateLocked
 	forced    map[secret.Key]Instant // when the latest forced calls began
 	notices   []func()               // log lines that wait for mu to be free
 }
@@ -103,6 +104,7 @@ func New(config Config) *Cache {
 		flights:   make(map[secret.Key]*underWay),
 		left:      make(map[secret.Key]uint64),
 		failures:  make(map[secret.Key]failure),
+		late:      make(map[secret.Key]bool),
 		forced:    make(map[secret.Key]Instant),
 	}
 	c.drawLocked()

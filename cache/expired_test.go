@@ -1,6 +1,7 @@
 package cache_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -110,11 +111,12 @@ func TestExpiredReadOfSeveral(t *testing.T) {
 	}
 }
 
-// What init did not get is not asked for one by one afterwards, and not at all when
-// nobody reads any of it. Of what is declared, d is there.
+// What AWS was too busy for is not asked for one by one afterwards, and not at all when
+// nobody reads any of it. Of what is declared, d is there, none is not, and unkept is
+// never kept.
 func TestReadAfterFailedInit(t *testing.T) {
 	t.Parallel()
-	e, unkept := name("e"), name("unkept")
+	e, none, denied, unkept := name("e"), name("none"), name("denied"), name("unkept")
 	tests := []struct {
 		name  string
 		steps func(f *fixture) // a second after the failure
@@ -125,6 +127,7 @@ func TestReadAfterFailedInit(t *testing.T) {
 		{"with what is due besides", func(f *fixture) { f.clock.tick(soon) }, a, "a b d e"},
 		{"without what has just failed", func(f *fixture) { f.force(e) }, a, "a b"},
 		{"of what is there", func(f *fixture) { f.clock.tick(ttl) }, d, "d"},
+		{"of what is not there", func(*fixture) {}, none, "none"},
 		{"of what is not kept", func(*fixture) {}, unkept, "unkept"},
 		{"of an undeclared key", func(*fixture) {}, c, "c"},
 	}
@@ -132,15 +135,15 @@ func TestReadAfterFailedInit(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				f := start(t, declare(a, b, d, e), func(c *cache.Config) {
+				f := start(t, declare(a, b, d, e, none, denied), func(c *cache.Config) {
 					c.Declared[unkept] = cache.Declaration{HasTTL: true}
 				})
 				aws := f.instant()
-				aws.set(found(d, "v1"))
+				aws.set(found(d, "v1"), failed(none, secret.NotFound), failed(denied, secret.Denied))
 				for _, k := range []secret.Key{a, b, e, unkept} {
 					aws.set(failed(k, secret.Throttled))
 				}
-				f.Begin([]secret.Key{a, b, d, e, unkept}).Wait(t.Context())
+				f.Begin([]secret.Key{a, b, d, e, none, denied, unkept}).Wait(t.Context())
 				f.clock.tick(time.Second)
 				tt.steps(f)
 				calls := f.aws.count()
@@ -151,7 +154,48 @@ func TestReadAfterFailedInit(t *testing.T) {
 	}
 }
 
-// INVOKE waits for what a reader has begun to fetch of that, and begins nothing.
+// The same where AWS has not answered at all.
+func TestReadAfterHangingInit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, declare(a, b))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		f.Begin([]secret.Key{a, b}).Wait(ctx)
+		f.read(b, false)
+		check(t, "the read asks for", f.aws.call(1).names(), "b a")
+	})
+}
+
+// What is late no more is asked for by itself.
+func TestLateNoMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, declare(a, b, c, d))
+		aws := f.instant()
+		keys := []secret.Key{a, b, c, d}
+		for _, k := range keys {
+			aws.set(failed(k, secret.Throttled))
+		}
+		f.Begin(keys).Wait(t.Context())
+		f.clock.tick(time.Second)
+		aws.set(failed(a, secret.Denied), failed(b, secret.NotFound), found(c, "v1"), found(d, "v1"))
+		f.get(a)
+		for _, k := range []secret.Key{c, d} {
+			aws.set(failed(k, secret.NotFound))
+			f.force(k)
+		}
+		for _, k := range keys {
+			f.clock.tick(time.Second)
+			calls := f.aws.count()
+			f.get(k)
+			check(t, "a read asks for", f.aws.call(calls).names(), k.ID)
+		}
+	})
+}
+
+// INVOKE begins nothing of that. What a reader's call brings besides, it waits for, and
+// not for what only the reader wants.
 func TestRefreshAfterFailedInit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -164,12 +208,13 @@ func TestRefreshAfterFailedInit(t *testing.T) {
 		r := f.read(a, false)
 		batch := f.Refresh()
 		check(t, "calls", f.aws.count(), 2)
-		check(t, "keys of Refresh", batch.Len(), 2)
-		f.aws.call(1).answer(found(a, "v1"))
-		check(t, "the reader", r.got(), "miss v1")
+		check(t, "keys of Refresh", batch.Len(), 1)
 		f.aws.call(1).answer(found(b, "v1"))
 		check(t, "Refresh brings", batch.Wait(t.Context())[b].Record.Version, "v1")
-		check(t, "a read", f.get(b), "hit v1")
+		check(t, "Refresh while only the reader waits is nil", f.Refresh() == nil, true)
+		f.aws.call(1).answer(found(a, "v1"))
+		check(t, "the reader", r.got(), "miss v1")
+		check(t, "another read", f.get(b), "hit v1")
 		check(t, "calls", f.aws.count(), 2)
 	})
 }

@@ -39,6 +39,9 @@ func (c *Cache) failLocked(key secret.Key, got reply) {
 	if e := c.index[key]; e != nil && got.Err.Class != secret.NotFound { // that is an answer, see applyLocked
 		c.troubleLocked(e, got, now)
 	}
+	if delete(c.late, key); got.Err.Class.Transient() {
+		c.noteLateLocked(key)
+	}
 	for k, f := range c.failures {
 		if passed(f.at, now, memory) {
 			delete(c.failures, k)

@@ -20,6 +20,7 @@ type model struct {
 	invoked bool
 	items   []*item
 	failed  map[secret.Key]lapse
+	late    map[secret.Key]bool
 	forced  map[secret.Key]cache.Instant
 	reader  *reader       // while there is one
 	freeze  time.Duration // in which the next reply stands still; 0 for none
@@ -128,9 +129,9 @@ func (m *model) read(key secret.Key) (string, time.Duration) {
 		if it != nil && m.pinned(it) {
 			keys = append(keys, ordered(m.due(it))...)
 			m.seen["batch of a reader"] += len(keys) - 1
-		} else if it == nil && m.lacks(key) {
-			keys = append(keys, ordered(append(m.due(new(item)), m.lacking(key)...))...)
-			m.seen["batch for what is not there"] += len(keys) - 1
+		} else if m.late[key] {
+			keys = append(keys, ordered(append(m.due(new(item)), m.lateBesides(key)...))...)
+			m.seen["batch of what is late"] += len(keys) - 1
 		}
 		m.call(keys, -1)
 	}
@@ -208,6 +209,7 @@ func (m *model) cut(keys []secret.Key) {
 			m.seen["cut"]++
 			m.pause(&it.cut, (1+m.random)/2)
 		}
+		m.noteLate(key)
 	}
 }
 

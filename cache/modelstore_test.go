@@ -53,6 +53,7 @@ func (m *model) apply(r secret.Result, sent cache.Instant, waits bool) {
 	}
 	for _, k := range next.keys {
 		delete(m.failed, k)
+		delete(m.late, k)
 	}
 	m.drop(next.keys)
 	m.keep(next)
@@ -74,6 +75,10 @@ func (m *model) replaced(it *item, keys []secret.Key) {
 func (m *model) fail(key secret.Key, class secret.Class) {
 	maps.DeleteFunc(m.failed, func(_ secret.Key, l lapse) bool { return over(l.at, m.now, time.Second) })
 	m.failed[key] = lapse{class, m.now}
+	delete(m.late, key)
+	if class.Transient() {
+		m.noteLate(key)
+	}
 	it := m.find(key)
 	if it == nil || class == secret.NotFound {
 		return
@@ -115,21 +120,22 @@ func (m *model) due(besides *item) []secret.Key {
 	return keys
 }
 
-// lacking returns the keys that the model lacks and that have not failed just now,
-// without key.
-func (m *model) lacking(key secret.Key) []secret.Key {
+// lateBesides returns what is late and has not failed just now, without key.
+func (m *model) lateBesides(key secret.Key) []secret.Key {
 	var keys []secret.Key
-	for k := range m.config.Declared {
-		if k != key && m.lacks(k) && !m.remembers(k) {
+	for k := range m.late {
+		if k != key && !m.remembers(k) {
 			keys = append(keys, k)
 		}
 	}
 	return keys
 }
 
-// lacks reports whether key is declared, is not there, and would be kept.
-func (m *model) lacks(key secret.Key) bool {
-	return m.declared(key) && m.find(key) == nil && m.ttl([]secret.Key{key}) > 0
+// noteLate notes that key would be there if AWS had had time for it.
+func (m *model) noteLate(key secret.Key) {
+	if m.declared(key) && m.find(key) == nil && m.ttl([]secret.Key{key}) > 0 {
+		m.late[key] = true
+	}
 }
 
 func ordered(keys []secret.Key) []secret.Key {

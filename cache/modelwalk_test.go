@@ -19,7 +19,7 @@ func TestModel(t *testing.T) {
 	for seed := range uint64(9) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { newModelWalk(t, seed).walk(4000) })
+			synctest.Test(t, func(t *testing.T) { newModelWalk(t, seed).walk(6000) })
 		})
 	}
 }
@@ -36,6 +36,7 @@ func newModelWalk(t *testing.T, seed uint64) *modelWalk {
 	m := &model{
 		world:  newWorld(seed, 8),
 		failed: make(map[secret.Key]lapse),
+		late:   make(map[secret.Key]bool),
 		forced: make(map[secret.Key]cache.Instant),
 		seen:   make(map[string]int),
 	}
@@ -73,7 +74,11 @@ func (s *modelWalk) walk(steps int) {
 		var what, got, want string
 		switch m.rand.IntN(20) {
 		case 0, 1, 2:
-			m.change()
+			if m.rand.IntN(20) == 0 {
+				m.outage()
+			} else {
+				m.change()
+			}
 			continue
 		case 3, 4, 5:
 			m.jump(s.clock)
@@ -162,7 +167,7 @@ func (s *modelWalk) count(got string) {
 func (s *modelWalk) checkSeen() {
 	kinds := []string{
 		"hit v", "miss v", "Expired", "hit NotFound", "WARN", "INFO", "forced, and limited", "remembered",
-		"batch of a reader", "batch for what is not there", "refreshed", "frozen, and asked again", "cut", "denied for good", "evicted",
+		"batch of a reader", "batch of what is late", "refreshed", "frozen, and asked again", "cut", "denied for good", "evicted",
 	}
 	if s.model.config.MaxStale > 0 {
 		kinds = append(kinds, "stale v", "impatient")

@@ -4,8 +4,9 @@ import "larder/secret"
 
 // Refresh starts to fetch, in one batch, everything that is due and has been read
 // since it was last fetched; what nobody reads is left to expire and costs no
-// call. It returns nil if nothing is due. The expired read of a declared key
-// starts the same: whoever comes first, the other joins.
+// call. It returns nil if nothing is due, nor is anything being fetched that no reader
+// waits for. The expired read of a declared key starts the same: whoever comes first,
+// the other joins.
 //
 // The first Refresh takes what is declared for read, unless Keep was called. A
 // sandbox may wait for hours between init and the first INVOKE, and the function
@@ -13,7 +14,7 @@ import "larder/secret"
 func (c *Cache) Refresh() *Batch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	keys := append(c.dueLocked(true), c.absentLocked(true)...)
+	keys := append(c.dueLocked(true), c.lateLocked(true)...)
 	c.invoked = true
 	if len(keys) == 0 {
 		return nil
@@ -40,21 +41,27 @@ func (c *Cache) dueLocked(loop bool) []secret.Key {
 	return keys
 }
 
-// absentLocked returns the declared keys of which nothing is in memory, as AWS did
-// not give them during init, without those that have failed a moment ago. The loop
-// joins what is being fetched of them and begins nothing: nobody may read them.
-func (c *Cache) absentLocked(loop bool) []secret.Key {
+// lateLocked returns the declared keys that AWS was too busy or too slow for, as it
+// may be during init, so that nothing is in memory of them. What has failed a moment ago
+// is left out. The loop joins what a reader's call brings besides what readers wait
+// for, and begins nothing: nobody may read them.
+func (c *Cache) lateLocked(loop bool) []secret.Key {
 	now := c.config.Clock.Now()
 	var keys []secret.Key
-	for key := range c.config.Declared {
-		if c.index[key] != nil || !c.keepsLocked(key) {
-			continue
-		}
-		if c.runningLocked(key) != nil || !loop && c.rememberedLocked(key, now) == nil {
+	for key := range c.late {
+		f := c.runningLocked(key)
+		if loop && f != nil && f.readers == 0 || !loop && f == nil && c.rememberedLocked(key, now) == nil {
 			keys = append(keys, key)
 		}
 	}
 	return keys
+}
+
+// noteLateLocked notes that AWS did not give key, but may.
+func (c *Cache) noteLateLocked(key secret.Key) {
+	if _, ok := c.config.Declared[key]; ok && c.index[key] == nil && c.keepsLocked(key) {
+		c.late[key] = true
+	}
 }
 
 // refreshKeyLocked returns the key by which e is refreshed: the one by which it
@@ -91,26 +98,24 @@ func (c *Cache) Start(keys []secret.Key) *Batch {
 }
 
 // withDueLocked adds to the flights of a call that is about to begin those of all
-// that is due besides, if one of them is for a key that is declared. Where nothing is
-// in memory of that key, init has failed to get it: what else it did not get is
-// added, too, or AWS would be asked for it one by one.
+// that is due besides, if one of them is for an expired key that is declared, and if
+// one is for a late key, those of all others: AWS would be asked for them one by one.
 func (c *Cache) withDueLocked(fs []*flight) []*flight {
 	asked, askedKeys := make(map[*entry]bool, len(fs)), make(map[secret.Key]bool, len(fs))
-	declared, absent := false, false
+	declared, late := false, false
 	for _, f := range fs {
 		askedKeys[f.key] = true
+		late = late || c.late[f.key]
 		if e := c.index[f.key]; e != nil {
 			asked[e], declared = true, declared || e.pinned
-		} else if _, ok := c.config.Declared[f.key]; ok && c.keepsLocked(f.key) {
-			declared, absent = true, true
 		}
 	}
-	if !declared {
-		return fs
+	var keys []secret.Key
+	if declared || late {
+		keys = c.dueLocked(false)
 	}
-	keys := c.dueLocked(false)
-	if absent {
-		keys = append(keys, c.absentLocked(false)...)
+	if late {
+		keys = append(keys, c.lateLocked(false)...)
 	}
 	secret.SortKeys(keys)
 	for _, k := range keys {

@@ -171,6 +171,7 @@ func (c *Cache) attachLocked(e *entry, key secret.Key) {
 		c.detachLocked(old, key)
 	}
 	c.index[key] = e
+	delete(c.late, key)
 	e.keys = append(e.keys, key)
 	c.declareLocked(e)
 }

@@ -89,6 +89,17 @@ func (w *world) change() {
 	}
 }
 
+// outage makes everything fail in a way that passes, or nothing.
+func (w *world) outage() {
+	class := secret.Class(0)
+	if w.rand.IntN(2) == 0 {
+		class = secret.Throttled
+	}
+	for i := range w.secrets {
+		w.secrets[i].fails = class
+	}
+}
+
 // of returns the secret that key may name.
 func (w *world) of(key secret.Key) *made {
 	i := slices.IndexFunc(w.secrets, func(m made) bool { return key == m.name || slices.Contains(m.arns, key) })

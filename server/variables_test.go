@@ -26,7 +26,7 @@ func TestVariablesObject(t *testing.T) {
 	is(t, "Larder-Binary", a.header.Get("Larder-Binary"), "")
 	is(t, "Larder-Absent", a.header.Get("Larder-Absent"), "C")
 	is(t, "calls for a secret of two variables", s.asked()["b"], 1)
-	is(t, "calls for what is declared besides", s.asked()["/p"], 1)
+	is(t, "calls for what is no variable", s.asked()["/p"], 0)
 
 	isBody(t, "/env of nothing", start(t).get("/env"), "{}")
 	isBody(t, "/env of nothing", start(t).get("/env", "Accept: application/octet-stream"), "")
