@@ -186,6 +186,14 @@ func (s *stand) fails(key string, class secret.Class) {
 	s.results[key] = secret.Result{Err: &secret.Error{Class: class, Message: "as the test wants"}}
 }
 
+// denies lets AWS ask for a permission.
+func (s *stand) denies(key, action string) {
+	s.fails(key, secret.Denied)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.results[key].Err.Action = action
+}
+
 // hold makes AWS wait with the answer for a key until the returned func is called.
 func (s *stand) hold(key string) (release func()) {
 	gate := make(chan struct{})

@@ -141,10 +141,11 @@ func (m *Manifest) get(ctx context.Context, key secret.Key, force bool) (cache.A
 
 // notFoundIfDenied returns what to tell of err, which came for a name that a declared
 // tree does not have. Who may read the tree need not be allowed to read parameters one
-// by one, which is no news: that there is none is what the reader wants to know.
+// by one, which is no news: that there is none is what the reader wants to know. Other
+// denials, as of KMS, are of one that is there by now.
 func notFoundIfDenied(err error) error {
-	if e, ok := errors.AsType[*secret.Error](err); ok && e.Class == secret.Denied {
-		return &secret.Error{Class: secret.NotFound, Message: "the declared tree has no such parameter", Key: e.Key}
+	if e, ok := errors.AsType[*secret.Error](err); ok && e.Action == secret.GetParameter {
+		return &secret.Error{Class: secret.NotFound, Message: "the declared tree had no such parameter when it was last read", Key: e.Key}
 	}
 	return err
 }

@@ -174,21 +174,23 @@ func TestAbsentFromTree(t *testing.T) {
 		s.has("ssm:///t/*", tree("/t/*", secure(record("/t/a", planted))))
 		s.fails("ssm:///t/deep/**", secret.Throttled)
 		for _, key := range []string{"ssm:///t/b", "encrypted ssm:///t/a", "encrypted ssm:///t/b", "ssm:///t/b?version=1", "ssm:///elsewhere"} {
-			s.fails(key, secret.Denied)
+			s.denies(key, secret.GetParameter)
 		}
+		s.denies("ssm:///t/locked", secret.Decrypt)
 		s.fails("ssm:///t/c", secret.Throttled)
 		s.init()
 		for key, want := range map[string]string{
 			"ssm:///t/b": "NotFound", "encrypted ssm:///t/b": "NotFound", // it is not there
 			"encrypted ssm:///t/a": "AccessDenied",                                     // it is there, and cannot be read in this form
 			"ssm:///t/b?version=1": "AccessDenied", "ssm:///elsewhere": "AccessDenied", // no tree tells
-			"ssm:///t/c": "Throttled", "ssm:///t/deep/x": "Throttled", // nobody knows
+			"ssm:///t/locked": "AccessDenied",                              // it has come since, or there were nothing to decrypt
+			"ssm:///t/c":      "Throttled", "ssm:///t/deep/x": "Throttled", // nobody knows
 		} {
 			is(t, key, s.get(key).got(), "miss "+want)
 		}
 		s.has("ssm:///t/*", tree("/t/*", record("/t/b", planted)))
 		is(t, "it has come", s.demand("ssm:///t/b", manifest.Demand{Now: true}).got(), "miss v-/t/b")
-		s.fails("ssm:///t/a", secret.Denied)
+		s.denies("ssm:///t/a", secret.GetParameter)
 		time.Sleep(time.Second) // until force is allowed again
 		is(t, "it has gone", s.demand("ssm:///t/a", manifest.Demand{Now: true}).got(), "miss NotFound")
 	})
