@@ -73,14 +73,14 @@ func (b *Batch) Wait(ctx context.Context) map[secret.Key]Outcome {
 // the loop's wait, whoever else waits here.
 func (b *Batch) Answer(ctx context.Context, key secret.Key) (answer Answer, err error, ok bool) {
 	f, c := b.flights[key], b.cache
-	if f == nil || c.keeps(key) {
+	if f == nil || c.has(key) {
 		return Answer{}, nil, false
 	}
 	how := Hit
 	if !isDone(f.done) {
 		how = Wait
 	}
-	if b.await(ctx, f) != nil || c.keeps(key) {
+	if b.await(ctx, f) != nil || c.has(key) {
 		return Answer{}, nil, false
 	}
 	answer, err = c.answer(f.reply, how)
@@ -105,7 +105,7 @@ func (b *Batch) await(ctx context.Context, f *flight) error {
 	return nil
 }
 
-func (c *Cache) keeps(key secret.Key) bool {
+func (c *Cache) has(key secret.Key) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.index[key] != nil

@@ -72,3 +72,11 @@ func (c *Cache) Look(key secret.Key) Look {
 	}
 	return look
 }
+
+// Keeps reports whether what AWS says of key is kept at all: not so with a TTL of 0,
+// without entries, and before Keep.
+func (c *Cache) Keeps(key secret.Key) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.keepsLocked(key)
+}

@@ -3,9 +3,11 @@ package manifest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"larder/cache"
 	"larder/secret"
 )
 
@@ -33,15 +35,35 @@ func (m *Manifest) allow(ctx context.Context, key secret.Key) error {
 }
 
 // inquire reads what is declared by a name that an ARN may be of. The answer, which
-// mostly is in memory, shows the ARN.
+// mostly is in memory, shows the ARN. What AWS does not have has none.
 func (m *Manifest) inquire(ctx context.Context, key secret.Key) (err error) {
 	for _, name := range key.Names() {
 		for _, d := range m.declaring(name) {
+			if m.isLearned(d) {
+				continue
+			}
 			_, failed := m.insist(ctx, d, false)
-			err = cmp.Or(err, failed)
+			if e, ok := errors.AsType[*secret.Error](failed); !ok || e.Class != secret.NotFound {
+				err = cmp.Or(err, failed)
+			}
 		}
 	}
 	return err
+}
+
+// isLearned reports whether reading a declared key shows no ARN that is not known. Of
+// what is not kept, the first answer is all that is learned by itself: else every read
+// that is refused would cost a call.
+func (m *Manifest) isLearned(key secret.Key) bool {
+	m.mu.Lock()
+	version, known := m.learned[key]
+	m.mu.Unlock()
+	if !known {
+		return false
+	}
+	look := m.config.Cache.Look(key)
+	upToDate := look.State == cache.Fresh || look.State == cache.Due
+	return !m.config.Cache.Keeps(key) || upToDate && look.Version == version
 }
 
 // declaring returns the declared keys whose answers have what key names, or may have

@@ -95,3 +95,47 @@ func TestDeclaredOnlyMadeAnew(t *testing.T) {
 		is(t, "by its new ARN", s.get("secretsmanager://"+anewARN).got(), "hit v-new")
 	}, declaredOnly)
 }
+
+// A read that is refused costs no call, or one for each TTL, and one that is allowed
+// by what it shows costs as many as by name. What nobody is served is not refreshed.
+func TestDeclaredOnlyRefusalsAreCheap(t *testing.T) {
+	const stranger = "secretsmanager://arn:aws:secretsmanager:eu-west-1:999999999999:secret:a-AbCdEf"
+	arns := []string{"secretsmanager://" + anewARN, stranger, "ssm://" + memberARN + "y"}
+	tests := []struct {
+		name   string
+		env    string
+		change func(*setup)
+		later  []string // calls, when all has expired
+	}{
+		{"in memory", "A=secretsmanager://a LARDER_PREFETCH=ssm:///t/*", func(*setup) {}, []string{"secretsmanager://a", "ssm:///t/*"}},
+		{"not kept", "A=secretsmanager://a?ttl=0 LARDER_PREFETCH=ssm:///t/*?ttl=0", func(*setup) {}, nil},
+		{"nothing is", "A=secretsmanager://a LARDER_PREFETCH=ssm:///t/*", cacheOff, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, test.env, func(t *testing.T, s *stand) {
+				a := record("a", planted)
+				a.ARN = secretARN
+				s.has("secretsmanager://a", a, keyOf(t, "secretsmanager://"+secretARN))
+				s.has("ssm:///t/*", tree("/t/*"))
+				s.init()
+				s.Refresh(t.Context()) // the first one takes what is declared for read
+				refused := func() {
+					for range 3 {
+						for _, arn := range arns {
+							is(t, arn, s.get(arn).got(), "none Undeclared")
+						}
+					}
+				}
+				refused()
+				s.asked("refusals")
+				time.Sleep(50 * time.Second)
+				s.Refresh(t.Context())
+				s.asked("Refresh, when all is due")
+				time.Sleep(time.Hour)
+				refused()
+				s.asked("refusals, when all has expired", test.later...)
+			}, declaredOnly, test.change)
+		})
+	}
+}
