@@ -101,13 +101,16 @@ func (c *Cache) Start(keys []secret.Key) *Batch {
 // that is due besides, if one of them is for an expired key that is declared, and if
 // one is for a late key, those of all others: AWS would be asked for them one by one.
 func (c *Cache) withDueLocked(fs []*flight) []*flight {
-	asked, askedKeys := make(map[*entry]bool, len(fs)), make(map[secret.Key]bool, len(fs))
+	asked := make(map[secret.Key]bool, len(fs)) // under every name
 	declared, late := false, false
 	for _, f := range fs {
-		askedKeys[f.key] = true
+		asked[f.key] = true
 		late = late || c.late[f.key]
 		if e := c.index[f.key]; e != nil {
-			asked[e], declared = true, declared || e.pinned
+			declared = declared || e.pinned
+			for _, k := range e.keys {
+				asked[k] = true
+			}
 		}
 	}
 	var keys []secret.Key
@@ -119,7 +122,7 @@ func (c *Cache) withDueLocked(fs []*flight) []*flight {
 	}
 	secret.SortKeys(keys)
 	for _, k := range keys {
-		if !askedKeys[k] && !asked[c.index[k]] && c.runningLocked(k) == nil {
+		if !asked[k] && c.runningLocked(k) == nil {
 			fs = append(fs, newFlight(k))
 		}
 	}
