@@ -83,6 +83,9 @@ type Error struct {
 	// Action is the IAM action that is missing, such as "kms:Decrypt"; empty
 	// unless Class is Denied.
 	Action string
+	// Sent is set where the request went out: what was asked for may be to blame, and
+	// not the way to AWS.
+	Sent bool
 	// Key is what was asked for; the zero Key where nothing was.
 	Key Key
 }

@@ -1,6 +1,9 @@
 package secret
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Fetch asks AWS for keys, batched as it sees fit, and hands every outcome to
 // deliver as soon as it is known: exactly one Result for each key, from any
@@ -25,6 +28,12 @@ type Result struct {
 	// ARN, unless that is Key: then it is, of a plain parameter, the ARN with the
 	// other decrypt flag. Empty on failure.
 	Same []Key
+	// Part is, with an Err, what has come of a tree that is not whole: a Record with
+	// Members and nothing else. nil if nothing has.
+	Part *Record
+	// Older is how long before this Fetch AWS was asked for the first page of a tree,
+	// of which an earlier Fetch brought a part; 0 for anything else.
+	Older time.Duration
 	// Frozen reports that the process stood still while AWS was asked, as a sandbox
 	// does between invokes: the answer may be old, or the failure the freeze's.
 	Frozen bool

@@ -2,17 +2,19 @@ package source
 
 import (
 	"context"
+	"slices"
 	"sync"
 
+	"larder/internal/jitter"
 	"larder/secret"
 )
 
 // batch asks for all keys with one call, and singly for those that the answer
-// left open. When AWS refused the call as a whole, that are all of them, which
-// bounds the calls at one for each key and one besides.
+// left open. When the call failed as a whole, that are all of them, which bounds
+// the calls at one for each key and those for the batch besides.
 func (s *Source) batch(ctx context.Context, b backend, keys []secret.Key, deliver func(secret.Result)) {
 	found, refusal := b.many(ctx, keys)
-	if refusal != nil && !isolates(keys[0].Service, refusal.Class) {
+	if refusal != nil && !isolates(ctx, keys[0].Service, refusal) {
 		failAll(keys, refusal, deliver)
 		return
 	}
@@ -24,117 +26,82 @@ func (s *Source) batch(ctx context.Context, b backend, keys []secret.Key, delive
 			rest = append(rest, k)
 		}
 	}
-	results := make([]secret.Result, len(rest))
-	var singles sync.WaitGroup
-	for i, k := range rest {
-		singles.Go(func() {
-			results[i] = s.single(ctx, b, k)
-			deliver(results[i])
-		})
-	}
-	singles.Wait()
-	if refusal != nil && !refusal.Class.Transient() {
+	results := s.singly(ctx, b, rest, refusal, deliver)
+	if refusal != nil && refusal.Class != secret.Throttled {
 		s.learn(refusal, results)
 	}
 }
 
 // isolates reports whether single calls can do better than a batch that failed.
 //
-// A refusal may be meant for one of the keys only. A throttled batch of secrets
-// has a quota of its own, a hundredth of that of single calls; Parameter Store
-// counts all calls together, so that single calls would make things worse. Where
-// it was a role that could not be assumed, single calls end before they begin: see
-// roleMemory.
-func isolates(service secret.Service, class secret.Class) bool {
-	switch class {
+// A refusal may be meant for one of the keys only, and what fails in another way
+// may be one key's fault. A throttled batch of secrets has a quota of its own, a
+// hundredth of that of single calls; Parameter Store counts all calls together, so
+// that single calls would make things worse. Where it was a role that could not be
+// assumed, single calls end before they begin: see roleMemory.
+func isolates(ctx context.Context, service secret.Service, failure *secret.Error) bool {
+	switch failure.Class {
 	case secret.Denied, secret.Rejected, secret.NotFound:
 		return true
 	case secret.Throttled:
 		return service == secret.SecretsManager
 	}
+	// What failed in a freeze is asked for again as it was: see secret.Result.Frozen.
+	return isOnesFault(failure) && !stoodStill(ctx)
+}
+
+// isOnesFault reports whether one key may be why a batch failed although AWS works:
+// it answers with an error of its own, with what cannot be read, or not in time, or
+// somebody on the way does not let the batch pass. Where no connection could be
+// made, none of the keys is to blame.
+func isOnesFault(failure *secret.Error) bool {
+	switch failure.Class {
+	case secret.Unavailable, secret.Timeout, secret.BadAnswer:
+		return failure.Sent
+	}
 	return false
 }
 
-// lessons is what refused batches have taught, for the life of the process.
-type lessons struct {
-	mu sync.Mutex
-	// apart are the keys that a batch was refused for. They go alone, so that the
-	// others can share a call again.
-	apart map[secret.Key]bool
-	// single are the places where the batch call itself is not allowed.
-	single map[place]bool
-	// warned are the services and roles whose missing permission is in the log. One
-	// policy is for all Regions.
-	warned map[place]bool
-}
+// ahead is how many single calls go ahead of the others when a batch has failed in
+// a way that passes.
+const ahead = 2
 
-// alone reports whether the key had better be asked for singly.
-func (l *lessons) alone(k secret.Key) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.apart[k] || l.single[placeOf(k)]
-}
-
-// forget lets the key into batches again.
-func (l *lessons) forget(k secret.Key) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.apart, k)
-}
-
-// learn draws conclusions from the single calls that followed a refused batch.
-// It concludes only from certain outcomes: a timeout says nothing, and where
-// every key was refused, nothing tells the batch from its keys.
-func (s *Source) learn(refusal *secret.Error, results []secret.Result) {
-	var good, bad, open int
-	for _, r := range results {
-		switch {
-		case r.Err == nil:
-			good++
-		case r.Err.Class == secret.NotFound: // allowed to ask; a batch can say so, too
-		case r.Err.Class.Transient():
-			open++
-		default:
-			bad++
+// singly asks for each key alone. Where their batch has failed in a way that passes,
+// two go ahead: the first, for which a reader may wait, and one that is drawn. If AWS
+// answers neither, it is not one key's fault, and the others get the batch's failure
+// without a call.
+func (s *Source) singly(ctx context.Context, b backend, keys []secret.Key, refusal *secret.Error, deliver func(secret.Result)) []secret.Result {
+	results := make([]secret.Result, len(keys))
+	answered := make(chan bool, len(keys))
+	var calls sync.WaitGroup
+	ask := func(from, to int) {
+		for i := from; i < to; i++ {
+			calls.Go(func() {
+				results[i] = s.single(ctx, b, keys[i])
+				deliver(results[i])
+				err := results[i].Err
+				answered <- err == nil || !err.Class.Transient()
+			})
 		}
 	}
-	if good == 0 {
-		return
+	n := len(keys)
+	if refusal != nil && isOnesFault(refusal) && n > ahead {
+		keys = slices.Clone(keys)
+		drawn := 1 + int(jitter.Between(0, float64(n-1)))
+		keys[1], keys[drawn] = keys[drawn], keys[1]
+		n = ahead
 	}
-	l := &s.lessons
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, r := range results {
-		if r.Err != nil && r.Err.Class != secret.NotFound && !r.Err.Class.Transient() {
-			set(&l.apart, r.Key)
+	ask(0, n)
+	if n < len(keys) {
+		if <-answered || <-answered {
+			ask(n, len(keys))
+		} else {
+			for i := n; i < len(keys); i++ {
+				results[i] = failed(keys[i], refusal)
+				deliver(results[i])
+			}
 		}
 	}
-	if refusal.Class == secret.Denied && bad == 0 && open == 0 {
-		where := placeOf(results[0].Key)
-		set(&l.single, where)
-		s.warnLocked(where)
-	}
-}
-
-// warnLocked names the action to allow, once for each.
-func (s *Source) warnLocked(where place) {
-	policy := place{service: where.service, role: where.role}
-	if s.lessons.warned[policy] {
-		return
-	}
-	set(&s.lessons.warned, policy)
-	log := s.cfg.Log
-	if where.role != "" {
-		log = log.With("role", where.role)
-	}
-	log.Warn("a permission is missing: asking one by one, which takes more calls and time",
-		"action", batchAction(where.service), "region", where.region)
-}
-
-// set adds k to a set that is made when it gets its first member.
-func set[K comparable](m *map[K]bool, k K) {
-	if *m == nil {
-		*m = make(map[K]bool)
-	}
-	(*m)[k] = true
+	calls.Wait()
+	return results
 }

@@ -23,6 +23,9 @@ const (
 	maxAttempts = 4
 	minBackoff  = 100 * time.Millisecond
 	maxBackoff  = time.Second
+	// maxBatchAttempts is for a batch that fails in a way that may be one key's fault:
+	// a second attempt in case it was AWS's for a moment.
+	maxBatchAttempts = 2
 )
 
 // caller makes the calls to one service in one Region, with one role.
@@ -36,6 +39,7 @@ type caller struct {
 	signer  *signer
 	pace    *pace
 	skew    *atomic.Int64 // of AWS's clock, in nanoseconds; the SDK has its own for its clients
+	busy    *throttling
 }
 
 func newCaller(c *clients, region string, signer *signer, limit time.Duration) caller {
@@ -49,6 +53,7 @@ func newCaller(c *clients, region string, signer *signer, limit time.Duration) c
 	return caller{
 		region: region, limit: limit, slots: make(chan struct{}, c.cfg.MaxConnections), observe: observe,
 		clock: c.cfg.clock, web: c.web, signer: signer, pace: new(pace), skew: new(atomic.Int64),
+		busy: newThrottling(c.cfg.clock),
 	}
 }
 
@@ -62,24 +67,38 @@ var errLimit = errors.New("the call's time is over")
 func (c *caller) begin(ctx context.Context) (call context.Context, end func(), failure *secret.Error) {
 	turn, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	asked := c.clock.now()
+	asked, seen := c.clock.now(), c.busy.seen()
 	defer func() { noteStandstill(ctx, c.clock, asked, c.limit) }()
 	select {
 	case c.slots <- struct{}{}:
 	case <-turn.Done():
-		if ctx.Err() != nil {
-			return nil, nil, canceled()
-		}
-		return nil, nil, &secret.Error{Class: secret.Timeout, Message: fmt.Sprintf("no turn in time, with %d calls "+
-			"to AWS under way: see PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS", cap(c.slots))}
+		return nil, nil, c.noTurn(ctx)
+	}
+	leave, failure, err := c.busy.enter(turn, seen)
+	if err != nil {
+		failure = c.noTurn(ctx)
+	}
+	if failure != nil {
+		<-c.slots
+		return nil, nil, failure
 	}
 	call, stop := context.WithTimeoutCause(ctx, c.limit, errLimit)
 	began := c.clock.now()
 	return call, func() {
 		stop()
+		leave()
 		<-c.slots
 		noteStandstill(ctx, c.clock, began, c.limit)
 	}, nil
+}
+
+// noTurn is why a call of ctx had no turn.
+func (c *caller) noTurn(ctx context.Context) *secret.Error {
+	if ctx.Err() != nil {
+		return canceled()
+	}
+	return &secret.Error{Class: secret.Timeout, Message: fmt.Sprintf("no turn in time, with %d calls "+
+		"to AWS under way: see PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS", cap(c.slots))}
 }
 
 // ask makes one call: try is one attempt, which asks AWS and checks the answer.
@@ -110,7 +129,7 @@ func insist[T any](call context.Context, c *caller, action string, try func(cont
 		case next == renew && !renewed:
 			renewed = true
 			continue
-		case n == maxAttempts:
+		case c.enough(n, action, failure):
 		case next == atOnce, next == later && sleep(call, backoff(n)):
 			continue
 		}
@@ -120,6 +139,18 @@ func insist[T any](call context.Context, c *caller, action string, try func(cont
 		var none T
 		return none, failure
 	}
+}
+
+// enough reports whether the nth attempt, which has failed, is the last one.
+func (c *caller) enough(n int, action string, failure *secret.Error) bool {
+	switch {
+	case failure.Class == secret.Throttled:
+		return n >= maxAttempts || c.busy.lasts()
+	case (action == secret.BatchGetSecretValue || action == secret.GetParameters) && isOnesFault(failure):
+		// The others of the batch are not to wait for it: see isolates.
+		return failure.Class == secret.Timeout || n >= maxBatchAttempts
+	}
+	return n >= maxAttempts
 }
 
 // step is what may follow an attempt that failed.
@@ -151,8 +182,10 @@ func attempt[T any](call context.Context, c *caller, action string, try func(con
 	observed := Call{Action: action, Region: c.region, Duration: time.Since(start.monotonic)}
 	if err != nil {
 		failure, next = c.judge(err, action, w.died(call.Err() != nil), signed)
+		failure.Sent = failure.Status != 0 || w.connected()
 		observed.Failure = failure.Class
 	}
+	c.busy.note(failure)
 	c.observe(observed)
 	return out, failure, next
 }

@@ -98,6 +98,7 @@ func (r *role) load(ctx context.Context) (aws.Credentials, *secret.Error) {
 // explain says in the failure, which becomes that of a secret, what it was about.
 func (r *role) explain(failure *secret.Error) *secret.Error {
 	e := *failure
+	e.Sent = false // what was asked for is not to blame
 	if e.Code == "" && e.Status == 0 && (e.Class == secret.Rejected || e.Class == secret.Credentials) {
 		return &e // of a setting, whose name comes first, or of the function's own credentials
 	}

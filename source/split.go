@@ -32,7 +32,7 @@ func (s *Source) split(keys []secret.Key, deliver func(secret.Result)) [][]secre
 			deliver(failed(k, failure))
 			continue
 		}
-		if !batchable(k) || s.lessons.alone(k) {
+		if !batchable(k) || s.alone(k) {
 			jobs = append(jobs, []secret.Key{k})
 			continue
 		}

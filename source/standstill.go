@@ -27,6 +27,12 @@ func watchStandstills(ctx context.Context, deliver func(secret.Result)) (context
 	}
 }
 
+// stoodStill reports whether a standstill was noted.
+func stoodStill(ctx context.Context) bool {
+	frozen, ok := ctx.Value(frozenKey{}).(*atomic.Bool)
+	return ok && frozen.Load()
+}
+
 // noteStandstill is called at the end of what began at start and had a limit.
 func noteStandstill(ctx context.Context, c clock, start instant, limit time.Duration) {
 	if frozen, ok := ctx.Value(frozenKey{}).(*atomic.Bool); ok && c.since(start) > limit+standstill {

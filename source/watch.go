@@ -87,6 +87,13 @@ func (w *watch) tooLate() {
 	}
 }
 
+// connected reports whether the attempt had a connection to go out on.
+func (w *watch) connected() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.sent.IsZero()
+}
+
 // died reports whether the connection of an attempt that failed was dead: whether
 // it broke or was given up before an answer began. stopped is whether somebody
 // else has ended the attempt.
