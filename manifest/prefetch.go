@@ -90,9 +90,9 @@ func (m *Manifest) Prefetch(ctx context.Context) Verdict {
 	opening := m.open(batch)
 	m.begin()
 	outcomes := batch.Wait(ctx)
-	for {
+	for round := 0; ; round++ {
 		failed := slices.DeleteFunc(slices.Clone(keys), func(k secret.Key) bool { return !m.passes(outcomes[k].Err) })
-		if len(failed) == 0 || !pause(ctx) {
+		if len(failed) == 0 || !pause(ctx, round) {
 			return m.verdict(outcomes)
 		}
 		batch := m.config.Cache.Begin(failed)
@@ -114,14 +114,19 @@ func (m *Manifest) passes(err *secret.Error) bool {
 	return err != nil && err.Class.Transient() && (err.Class != secret.Credentials || isDone(m.settled))
 }
 
-// maxPause bounds the pause between two tries of Prefetch, which comes on top of
-// the back-off within each. It is drawn, so that sandboxes that start together do
-// not come back together.
-const maxPause = 500 * time.Millisecond
+// The bounds of the pause between two tries of Prefetch, which comes on top of the
+// back-off within each.
+const (
+	minPause = 500 * time.Millisecond
+	maxPause = 4 * time.Second
+)
 
-// pause reports whether there is time left after it.
-func pause(ctx context.Context) bool {
-	timer := time.NewTimer(jitter.Below(maxPause))
+// pause waits after a try, longer each time, and reports whether there is time left
+// then. It is drawn from the upper half of its bound, so that sandboxes that start
+// together do not come back together.
+func pause(ctx context.Context, round int) bool {
+	half := min(maxPause, minPause<<min(round, 10)) / 2
+	timer := time.NewTimer(half + jitter.Below(half))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
