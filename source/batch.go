@@ -2,10 +2,7 @@ package source
 
 import (
 	"context"
-	"slices"
-	"sync"
 
-	"larder/internal/jitter"
 	"larder/secret"
 )
 
@@ -60,48 +57,4 @@ func isOnesFault(failure *secret.Error) bool {
 		return failure.Sent
 	}
 	return false
-}
-
-// ahead is how many single calls go ahead of the others when a batch has failed in
-// a way that passes.
-const ahead = 2
-
-// singly asks for each key alone. Where their batch has failed in a way that passes,
-// two go ahead: the first, for which a reader may wait, and one that is drawn. If AWS
-// answers neither, it is not one key's fault, and the others get the batch's failure
-// without a call.
-func (s *Source) singly(ctx context.Context, b backend, keys []secret.Key, refusal *secret.Error, deliver func(secret.Result)) []secret.Result {
-	results := make([]secret.Result, len(keys))
-	answered := make(chan bool, len(keys))
-	var calls sync.WaitGroup
-	ask := func(from, to int) {
-		for i := from; i < to; i++ {
-			calls.Go(func() {
-				results[i] = s.single(ctx, b, keys[i])
-				deliver(results[i])
-				err := results[i].Err
-				answered <- err == nil || !err.Class.Transient()
-			})
-		}
-	}
-	n := len(keys)
-	if refusal != nil && isOnesFault(refusal) && n > ahead {
-		keys = slices.Clone(keys)
-		drawn := 1 + int(jitter.Between(0, float64(n-1)))
-		keys[1], keys[drawn] = keys[drawn], keys[1]
-		n = ahead
-	}
-	ask(0, n)
-	if n < len(keys) {
-		if <-answered || <-answered {
-			ask(n, len(keys))
-		} else {
-			for i := n; i < len(keys); i++ {
-				results[i] = failed(keys[i], refusal)
-				deliver(results[i])
-			}
-		}
-	}
-	calls.Wait()
-	return results
 }

@@ -34,6 +34,9 @@ const (
 	noParameter       = "there is no parameter of this name"
 )
 
+// accessDenied is what IAM says at both services. STS says AccessDenied.
+const accessDenied = "AccessDeniedException"
+
 func classOf(code string, status int, action string) secret.Class {
 	if _, ok := retry.DefaultThrottleErrorCodes[code]; ok {
 		return secret.Throttled
@@ -47,7 +50,7 @@ func classOf(code string, status int, action string) secret.Class {
 		if action == secret.GetSecretValue {
 			return secret.NotFound
 		}
-	case "AccessDeniedException", "AccessDenied", "DecryptionFailure", "InvalidKeyId":
+	case accessDenied, "AccessDenied", "DecryptionFailure", "InvalidKeyId":
 		return secret.Denied
 	case "ExpiredTokenException", "ExpiredToken", "RequestExpired", "UnrecognizedClientException",
 		"InvalidClientTokenId", "InvalidAccessKeyId", "InvalidSignatureException", "SignatureDoesNotMatch",

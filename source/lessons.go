@@ -1,6 +1,7 @@
 package source
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 
@@ -85,24 +86,25 @@ func (s *Source) learn(refusal *secret.Error, results []secret.Result) {
 	switch refusal.Class {
 	case secret.Denied:
 		set(&l.single, where, true)
-		s.warnLocked(where, batchAction(where.service), "a permission is missing: asking one by one, which takes more calls and time")
+		s.lacksLocked(where, batchAction(where.service)).Warn("a permission is missing: asking one by one, which takes more calls and time")
 	case secret.Timeout:
 		set(&l.hung, where, s.cfg.clock.now())
 	}
 }
 
-// warnLocked names the action to allow, once for each role.
-func (s *Source) warnLocked(where place, action, message string) {
+// lacksLocked returns the log for a line about a missing action, once for each role,
+// and one that discards it afterwards.
+func (s *Source) lacksLocked(where place, action string) *slog.Logger {
 	lacks := missing{action, where.role}
 	if s.lessons.warned[lacks] {
-		return
+		return slog.New(slog.DiscardHandler)
 	}
 	set(&s.lessons.warned, lacks, true)
-	log := s.cfg.Log
+	log := s.cfg.Log.With("action", action, "region", where.region)
 	if where.role != "" {
 		log = log.With("role", where.role)
 	}
-	log.Warn(message, "action", action, "region", where.region)
+	return log
 }
 
 // set adds k to a map that is made when it gets its first key.
@@ -111,4 +113,25 @@ func set[K comparable, V any](m *map[K]V, k K, v V) {
 		*m = make(map[K]V)
 	}
 	(*m)[k] = v
+}
+
+// isTogether reports whether single parameters are asked for with GetParameters.
+func (l *lessons) isTogether(where place) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.together[where]
+}
+
+func (l *lessons) untogether(where place) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.together, where)
+}
+
+// learnTogether is told that GetParameters has brought what GetParameter may not.
+func (s *Source) learnTogether(where place) {
+	s.lessons.mu.Lock()
+	defer s.lessons.mu.Unlock()
+	set(&s.lessons.together, where, true)
+	s.lacksLocked(where, secret.GetParameter).Warn("a permission is missing: asking for single parameters with ssm:GetParameters instead")
 }

@@ -21,19 +21,37 @@ func (p *parameterStore) one(ctx context.Context, k secret.Key) (*secret.Record,
 	if k.IsTree() {
 		return p.tree(ctx, k)
 	}
-	lowest := int64(firstVersion)
-	if isForeign(k) {
-		lowest = foreignVersion
-	}
 	in := &ssm.GetParameterInput{Name: aws.String(k.ID + k.Selector()), WithDecryption: &k.Decrypt}
 	return ask(ctx, &p.caller, secret.GetParameter, func(ctx context.Context) (*secret.Record, error) {
 		out, err := p.api.GetParameter(ctx, in)
 		if err != nil {
 			return nil, err
 		}
-		record, err := parameterRecord(out.Parameter, lowest)
+		record, err := parameterRecord(out.Parameter, lowestVersion(k))
 		return recognize(k, record, err)
 	})
+}
+
+// together asks for one key with the call for several.
+func (p *parameterStore) together(ctx context.Context, k secret.Key) (*secret.Record, *secret.Error) {
+	in := &ssm.GetParametersInput{Names: []string{k.ID + k.Selector()}, WithDecryption: &k.Decrypt}
+	record, failure := ask(ctx, &p.caller, secret.GetParameters, func(ctx context.Context) (*secret.Record, error) {
+		out, err := p.api.GetParameters(ctx, in)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(out.Parameters) == 1:
+			record, err := parameterRecord(&out.Parameters[0], lowestVersion(k))
+			return recognize(k, record, err)
+		case len(out.InvalidParameters) == 1:
+			return nil, nil
+		}
+		return nil, errIncomplete
+	})
+	if failure == nil && record == nil {
+		failure = unknownParameter()
+	}
+	return record, failure
 }
 
 func (p *parameterStore) many(ctx context.Context, keys []secret.Key) (map[secret.Key]secret.Result, *secret.Error) {
@@ -80,6 +98,13 @@ const (
 	firstVersion   = 1
 	foreignVersion = 0
 )
+
+func lowestVersion(k secret.Key) int64 {
+	if isForeign(k) {
+		return foreignVersion
+	}
+	return firstVersion
+}
 
 // parameterRecord takes what AWS says of a parameter, if it is all there: its
 // version, too, which is at least lowest.

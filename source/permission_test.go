@@ -125,9 +125,9 @@ func TestDeniedName(t *testing.T) {
 			calls string // so far
 		}{
 			{"isolated by single calls", "!AccessDenied", "GetParameter 4, GetParameters 1"},
-			{"the rest shares a call again", "!AccessDenied", "GetParameter 5, GetParameters 2"},
-			{"the policy is mended", "x", "GetParameter 6, GetParameters 3"},
-			{"all share a call again", "x", "GetParameter 6, GetParameters 4"},
+			{"the rest shares a call again", "!AccessDenied", "GetParameter 5, GetParameters 3"}, // that it may be read with the other call is not known
+			{"the policy is mended", "x", "GetParameter 6, GetParameters 4"},
+			{"all share a call again", "x", "GetParameter 6, GetParameters 5"},
 		}
 		for i, step := range steps {
 			if i == 2 {
@@ -232,6 +232,86 @@ func TestKMSDenied(t *testing.T) {
 		}
 		if got := outcome(got[b]); got != "v" {
 			t.Errorf("Fetch of %v = %q, want its value", b, got)
+		}
+	})
+}
+
+// TestOnlyGetParameters: policies written from AWS's list of actions allow the call for
+// several parameters and not that for one.
+func TestOnlyGetParameters(t *testing.T) {
+	aws := awstest.Config{
+		Parameters: map[string]awstest.Parameter{"/a": {Value: "v"}, "/b": {Value: "v"}, "/c": {Value: "v"}},
+		Policy:     allowing("ssm:GetParameters"),
+	}
+	version, err := secret.ParameterKey(home, "/c:1", "", "", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	play(t, aws, nil, func(t *testing.T, st *stand) {
+		steps := []struct {
+			name  string
+			key   secret.Key
+			want  string
+			calls string // so far
+		}{
+			{"one", parameterKey(t, "/a"), "v", "GetParameter 1, GetParameters 1"},
+			{"again: it is known", parameterKey(t, "/a"), "v", "GetParameter 1, GetParameters 2"},
+			{"a version", version, "v", "GetParameter 1, GetParameters 3"},
+			{"none", parameterKey(t, "/none"), "!NotFound", "GetParameter 1, GetParameters 4"},
+		}
+		for _, step := range steps {
+			if got := outcome(fetch(t, t.Context(), st.source, step.key)[step.key]); got != step.want {
+				t.Errorf("%s: Fetch = %q, want %q", step.name, got, step.want)
+			}
+			if calls := st.counted(); calls != step.calls {
+				t.Errorf("%s: calls so far: %s, want %s", step.name, calls, step.calls)
+			}
+		}
+		if log := st.log.String(); strings.Count(log, "\n") != 1 || !strings.Contains(log, "action=ssm:GetParameter ") {
+			t.Errorf("log: %q, want one line with ssm:GetParameter", log)
+		}
+		if err := st.SetPolicy(allowing("ssm:GetParameter")); err != nil {
+			t.Fatal(err)
+		}
+		k := parameterKey(t, "/a")
+		for _, want := range []string{"GetParameter 2, GetParameters 5", "GetParameter 3, GetParameters 5"} {
+			if got := outcome(fetch(t, t.Context(), st.source, k)[k]); got != "v" || st.counted() != want {
+				t.Errorf("Fetch when the policy is the other one = %q with calls %s, want its value with %s", got, st.counted(), want)
+			}
+		}
+	})
+}
+
+// TestOnlyGetParametersForSome: a batch that is refused for one name is asked for singly,
+// which is not allowed either; the others come all the same.
+func TestOnlyGetParametersForSome(t *testing.T) {
+	aws := awstest.Config{
+		Parameters: map[string]awstest.Parameter{"/a": {Value: "v"}, "/b": {Value: "v"}, "/not": {Value: "x"}},
+		Policy:     allowing("ssm:GetParameters"),
+	}
+	aws.Policy.Statement = append(aws.Policy.Statement, awstest.Statement{
+		Effect: "Deny", Action: []string{"ssm:*"}, Resource: []string{"arn:aws:ssm:*:*:parameter/not"}})
+	play(t, aws, nil, func(t *testing.T, st *stand) {
+		a, b, not := parameterKey(t, "/a"), parameterKey(t, "/b"), parameterKey(t, "/not")
+		for range 2 {
+			got := fetch(t, t.Context(), st.source, a, b, not)
+			if outcome(got[a]) != "v" || outcome(got[b]) != "v" {
+				t.Errorf("Fetch = %v and %v, want both values", got[a].Err, got[b].Err)
+			}
+			if e := got[not].Err; e == nil || e.Class != secret.Denied || e.Action != "ssm:GetParameter" {
+				t.Errorf("Fetch of %v: %v, want it denied for lack of ssm:GetParameter", not, e)
+			}
+		}
+	})
+}
+
+// TestKMSIsNoReasonToAskTogether: what KMS denies, another call would not get.
+func TestKMSIsNoReasonToAskTogether(t *testing.T) {
+	aws := awstest.Config{Parameters: map[string]awstest.Parameter{"/a": {Type: "SecureString", Value: "v", KMSDenied: true}}}
+	play(t, aws, nil, func(t *testing.T, st *stand) {
+		fetch(t, t.Context(), st.source, parameterKey(t, "/a"))
+		if want := "GetParameter 1"; st.counted() != want {
+			t.Errorf("calls: %s, want %s", st.counted(), want)
 		}
 	})
 }

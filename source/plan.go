@@ -53,7 +53,7 @@ func Batched(keys []secret.Key) map[secret.Key]bool {
 
 // Lacking is an IAM action that would save calls.
 type Lacking struct {
-	// Action is BatchGetSecretValue or GetParameters, with its service.
+	// Action is BatchGetSecretValue, GetParameters or GetParameter, with its service.
 	Action string
 	// Region is where it was refused.
 	Region string
@@ -61,14 +61,17 @@ type Lacking struct {
 	Role string
 }
 
-// Lacking returns the actions that AWS has refused where single calls for the same
-// keys were allowed, in no order.
+// Lacking returns the actions that AWS has refused where others that bring the same
+// were allowed, in no order.
 func (s *Source) Lacking() []Lacking {
 	s.lessons.mu.Lock()
 	defer s.lessons.mu.Unlock()
 	var all []Lacking
 	for where := range s.lessons.single {
 		all = append(all, Lacking{Action: batchAction(where.service), Region: where.region, Role: where.role})
+	}
+	for where := range s.lessons.together {
+		all = append(all, Lacking{Action: secret.GetParameter, Region: where.region, Role: where.role})
 	}
 	return all
 }

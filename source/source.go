@@ -115,20 +115,10 @@ func (s *Source) run(ctx context.Context, c *clients, job []secret.Key, deliver 
 	case failure != nil:
 		failAll(job, failure, deliver)
 	case len(job) == 1:
-		deliver(s.single(ctx, b, job[0]))
+		s.singly(ctx, b, job, nil, deliver)
 	default:
 		s.batch(ctx, b, job, deliver)
 	}
-}
-
-// single asks for one key by itself.
-func (s *Source) single(ctx context.Context, b backend, k secret.Key) secret.Result {
-	record, failure := b.one(ctx, k)
-	if failure != nil {
-		return failed(k, failure)
-	}
-	s.lessons.forget(k)
-	return answered(k, record)
 }
 
 func answered(k secret.Key, record *secret.Record) secret.Result {

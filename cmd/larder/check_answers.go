@@ -58,13 +58,17 @@ func inquire(ctx context.Context, src *source.Source, s settings, describe bool,
 		}
 	}
 	a.prefetch(ctx, s, src, r)
+	a.single(ctx, s.declarations, src, r)
 	var lacking []string
 	for _, missing := range src.Lacking() {
-		lacking = append(lacking, fmt.Sprintf("%s in %s is denied to %s: everything works, with a call for each",
-			missing.Action, missing.Region, whose(missing.Role)))
+		instead := "a call for each"
+		if missing.Action == secret.GetParameter {
+			instead = secret.GetParameters
+		}
+		lacking = append(lacking, fmt.Sprintf("%s in %s is denied to %s: everything works, with %s",
+			missing.Action, missing.Region, whose(missing.Role), instead))
 	}
 	r.Warnings = append(r.Warnings, slices.Sorted(slices.Values(lacking))...)
-	a.single(ctx, s.declarations, src, r)
 	if describe {
 		a.describe(ctx, s.declarations, src, r)
 	}
@@ -117,7 +121,7 @@ func (a *answers) prefetch(ctx context.Context, s settings, src *source.Source, 
 
 // single asks once more, alone, for one parameter of each batch. The permission
 // for that is another one, which would be missed only when a refresh has nothing
-// else to ask for. A batch of secrets takes both at once.
+// else to ask for: source notes that it is. A batch of secrets takes both at once.
 func (a *answers) single(ctx context.Context, declarations []manifest.Declaration, src *source.Source, r *report) {
 	type place struct{ region, role string }
 	seen := make(map[place]bool)
@@ -144,8 +148,7 @@ func (a *answers) single(ctx context.Context, declarations []manifest.Declaratio
 		case failure.Class.Transient():
 			r.Failures = append(r.Failures, manifest.Problem{Declaration: d, Err: failure}.String())
 		default:
-			r.Mistakes = append(r.Mistakes, manifest.Problem{Declaration: d, Err: failure}.String()+
-				"; a batch may read it and a single call may not, so refreshes would fail")
+			r.Mistakes = append(r.Mistakes, manifest.Problem{Declaration: d, Err: failure}.String())
 		}
 	}
 }

@@ -80,7 +80,7 @@ func TestMissingAction(t *testing.T) {
 		{"secretsmanager:GetSecretValue", "*prod/other*", false, "OTHER", exitWrong},
 		{"secretsmanager:GetSecretValue", "*", true, "THEIRS", exitWrong},
 		{"secretsmanager:BatchGetSecretValue", "*", false, none, exitRight},
-		{"ssm:GetParameter", "*", false, none, exitWrong},
+		{"ssm:GetParameter", "*", false, none, exitRight},
 		{"ssm:GetParameters", "*", false, none, exitRight},
 		{"ssm:GetParametersByPath", "*", false, "TREE", exitWrong},
 		{"kms:Decrypt", "*" + keyOne, false, "OTHER", exitWrong},
