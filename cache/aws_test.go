@@ -50,6 +50,7 @@ type aws struct {
 	clock *clock
 	reply func(secret.Key) secret.Result // nil: the test answers
 	takes func(secret.Key) time.Duration // before each reply; nil: no time
+	cut   func(secret.Key) secret.Result // what a call that is cancelled says; nil: that it was
 
 	mu      sync.Mutex
 	calls   []*call
@@ -82,7 +83,11 @@ func (a *aws) Fetch(ctx context.Context, keys []secret.Key, deliver func(secret.
 	case <-c.end:
 	case <-ctx.Done():
 		for _, k := range c.unanswered() {
-			c.answer(failed(k, secret.Canceled))
+			if a.cut != nil {
+				c.answer(a.cut(k))
+			} else {
+				c.answer(failed(k, secret.Canceled))
+			}
 		}
 	}
 }

@@ -78,6 +78,7 @@ type Cache struct {
 	left      map[secret.Key]uint64 // by what call a key was known that is not in the index any more
 	failures  map[secret.Key]failure
 	late      map[secret.Key]bool    // declared keys without an entry, of which AWS may have one: see lateLocked
+	parts     map[secret.Key]*part   // of declared trees that are not whole
 	forced    map[secret.Key]Instant // when the latest forced calls began
 	notices   []func()               // log lines that wait for mu to be free
 }
@@ -105,6 +106,7 @@ func New(config Config) *Cache {
 		left:      make(map[secret.Key]uint64),
 		failures:  make(map[secret.Key]failure),
 		late:      make(map[secret.Key]bool),
+		parts:     make(map[secret.Key]*part),
 		forced:    make(map[secret.Key]Instant),
 	}
 	c.drawLocked()
@@ -254,6 +256,7 @@ func (c *Cache) Close() {
 	defer c.mu.Unlock()
 	clear(c.index)
 	clear(c.failures)
+	clear(c.parts)
 	c.recent = newRecent()
 	c.entries, c.bytes, c.pinned = 0, 0, 0
 }

@@ -19,6 +19,11 @@ type Instant struct {
 	Mono time.Duration
 }
 
+// before returns the instant that was d earlier.
+func (i Instant) before(d time.Duration) Instant {
+	return Instant{Wall: i.Wall.Add(-d), Mono: i.Mono - d}
+}
+
 // SystemClock returns the machine's clocks.
 func SystemClock() Clock { return systemClock{start: time.Now()} }
 

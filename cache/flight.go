@@ -28,7 +28,7 @@ type flight struct {
 	call    *call // nil while queued, or taken from one call and not yet given to another
 	readers int   // that wait
 	batches int   // that wait, on behalf of the extension's loop
-	again   bool  // it stood still in a freeze, and was asked for once more
+	again   bool  // its result was outdated, and it was asked for once more
 	newer   reply // what a later call has brought meanwhile
 
 	done  chan struct{}
@@ -41,7 +41,7 @@ func newFlight(key secret.Key) *flight { return &flight{key: key, done: make(cha
 // reply is what a call brought for one key.
 type reply struct {
 	Outcome
-	sent Instant // when the call began; the age counts from here
+	sent Instant // when the call began, or of a tree the one that brought its first page; the age counts from here
 	seq  uint64  // of the call; 0 in the zero reply
 }
 
@@ -185,10 +185,11 @@ func canceled(key secret.Key) *secret.Error {
 // settleLocked ends a flight of a call with its result, once. A flight that was
 // given to another call is none of its any more.
 func (c *Cache) settleLocked(call *call, f *flight, r secret.Result) {
+	c.notePartLocked(call, r) // also of what has been cut
 	if f == nil || f.call != call || isDone(f.done) {
 		return
 	}
-	if c.frozenLocked(f, r) && f.readers > 0 && !f.again && !c.closed {
+	if c.outdatedLocked(f, r) && f.readers > 0 && !f.again && !c.closed {
 		// Asked for once more when the call has ended, on connections that are new.
 		f.call, f.again = nil, true
 		call.again = append(call.again, f)
@@ -200,17 +201,18 @@ func (c *Cache) settleLocked(call *call, f *flight, r secret.Result) {
 	c.landLocked(f)
 }
 
-// frozenLocked reports whether a result is worth nothing because the sandbox stood
-// still while AWS was asked: the call failed of it, or its answer has grown old on
-// the way.
-func (c *Cache) frozenLocked(f *flight, r secret.Result) bool {
+// outdatedLocked reports whether a result is worth nothing by now. The sandbox stood
+// still while AWS was asked: the call failed of it, or its answer has grown old on the
+// way. Or a tree has pages that are as old, or older than who wants it as of now.
+func (c *Cache) outdatedLocked(f *flight, r secret.Result) bool {
 	switch {
-	case !r.Frozen:
-		return false
 	case r.Err != nil:
-		return r.Err.Class.Transient() && r.Err.Class != secret.Canceled
+		return r.Frozen && r.Err.Class.Transient() && r.Err.Class != secret.Canceled
+	case !r.Frozen && r.Older == 0:
+		return false
 	}
-	return passed(f.call.sent, c.config.Clock.Now(), c.ttl(f.key))
+	sent := f.call.sent.before(r.Older)
+	return f.call.force && r.Older > 0 || passed(sent, c.config.Clock.Now(), c.ttl(f.key))
 }
 
 // supersedeLocked gives every older flight that is under way for keys the reply

@@ -44,13 +44,17 @@ func (c *Cache) dueLocked(loop bool) []secret.Key {
 // lateLocked returns the declared keys that AWS was too busy or too slow for, as it
 // may be during init, so that nothing is in memory of them. What has failed a moment ago
 // is left out. The loop joins what a reader's call brings besides what readers wait
-// for, and begins nothing: nobody may read them.
+// for, and begins nothing, as nobody may read it: but for a tree of which a part has
+// come, which would never be whole otherwise.
 func (c *Cache) lateLocked(loop bool) []secret.Key {
 	now := c.config.Clock.Now()
 	var keys []secret.Key
 	for key := range c.late {
-		f := c.runningLocked(key)
-		if loop && f != nil && f.readers == 0 || !loop && f == nil && c.rememberedLocked(key, now) == nil {
+		f, part := c.runningLocked(key), c.parts[key]
+		switch {
+		case loop && f != nil && f.readers == 0,
+			loop && f == nil && part != nil && part.stuck.over(now) && c.rememberedLocked(key, now) == nil,
+			!loop && f == nil && c.rememberedLocked(key, now) == nil:
 			keys = append(keys, key)
 		}
 	}

@@ -41,7 +41,10 @@ func newRecent() *simplelru.LRU[*entry, struct{}] {
 // applyLocked stores what a flight brought and returns what its readers get:
 // that, or what a later call has brought already.
 func (c *Cache) applyLocked(f *flight, r secret.Result) reply {
-	got := reply{Outcome{r.Record, r.Err}, f.call.sent, f.call.seq}
+	got := reply{Outcome{r.Record, r.Err}, f.call.sent.before(r.Older), f.call.seq}
+	if r.Err == nil || !r.Err.Class.Transient() {
+		delete(c.parts, r.Key)
+	}
 	if f.newer.seq > got.seq { // not so if f was given a later call meanwhile
 		return f.newer
 	}

@@ -133,19 +133,19 @@ func (m *Manifest) get(ctx context.Context, key secret.Key, force bool) (cache.A
 		return answer, err
 	}
 	answer, err = m.config.Cache.Get(ctx, key, force)
-	if absent {
-		err = notFoundIfDenied(err)
+	if absent != nil {
+		err = unlessDenied(err, absent)
 	}
 	return answer, m.hold(ctx, key, err)
 }
 
-// notFoundIfDenied returns what to tell of err, which came for a name that a declared
-// tree does not have. Who may read the tree need not be allowed to read parameters one
-// by one, which is no news: that there is none is what the reader wants to know. Other
-// denials, as of KMS, are of one that is there by now.
-func notFoundIfDenied(err error) error {
-	if e, ok := errors.AsType[*secret.Error](err); ok && e.Action == secret.GetParameter {
-		return &secret.Error{Class: secret.NotFound, Message: "the declared tree had no such parameter when it was last read", Key: e.Key}
+// unlessDenied returns what to tell of err, which came for a name beneath a declared
+// tree. Who may read the tree need not be allowed to read parameters one by one, which
+// is no news: instead is what the reader wants to know. Other denials, as of KMS, are
+// of one that is there.
+func unlessDenied(err error, instead *secret.Error) error {
+	if e := failure(err); e != nil && e.Action == secret.GetParameter {
+		return instead
 	}
 	return err
 }
@@ -219,30 +219,75 @@ func pick(r *secret.Record, ref secret.Reference, key secret.Key) (secret.Value,
 }
 
 // fromDeclared answers a read of something that is part of a declared fetch. The
-// answer has no record if nothing that is declared holds it; absent tells that a tree
-// was read and has nothing of that name. An error is one of the fetch that passes:
-// another call would meet the same trouble.
-func (m *Manifest) fromDeclared(ctx context.Context, key secret.Key, force bool) (answer cache.Answer, absent bool, err error) {
+// answer has no record if nothing that is declared holds it: then absent is what to
+// say if it cannot be had by itself either, that a tree has nothing of that name or
+// why the tree is not whole. err is one of the fetch that passes, and that another
+// call would meet as well.
+func (m *Manifest) fromDeclared(ctx context.Context, key secret.Key, force bool) (answer cache.Answer, absent *secret.Error, err error) {
 	if key.Service != secret.ParameterStore {
-		return cache.Answer{}, false, nil
+		return cache.Answer{}, nil, nil
 	}
-	for _, part := range m.declaring(key) {
-		answer, err := m.insist(ctx, part, force)
-		if e, ok := errors.AsType[*secret.Error](err); err != nil && (!ok || e.Class.Transient()) {
-			return cache.Answer{How: answer.How}, false, err
+	for _, whole := range m.declaring(key) {
+		answer, err := m.fromPart(whole, key, force)
+		if err == nil && answer.Record == nil {
+			answer, err = m.insist(ctx, whole, force)
 		}
-		if err != nil {
+		e := failure(err)
+		switch {
+		case err != nil && e == nil: // ctx's
+			return answer, nil, err
+		case e != nil && e.Class.Transient():
+			if !mayComeAlone(whole, e) {
+				return cache.Answer{How: answer.How}, nil, err
+			}
+			absent = cmp.Or(absent, e)
+			continue
+		case e != nil:
 			continue
 		}
-		r := member(answer.Record, part, key)
+		r := member(answer.Record, whole, key)
 		if r == nil {
-			absent = true
+			absent = cmp.Or(absent, noMember(key))
 		} else if key.Decrypt || r.Type != secret.SecureString {
 			answer.Record = r
-			return answer, false, nil
+			return answer, nil, nil
 		}
 	}
 	return cache.Answer{}, absent, nil
+}
+
+// fromPart looks into what has come of a tree that is not whole. The answer has no
+// record where the tree itself is to be asked for; the error is that the part does not
+// have the name, which may be there all the same.
+func (m *Manifest) fromPart(tree, key secret.Key, force bool) (cache.Answer, error) {
+	part, ok := m.config.Cache.Part(tree)
+	switch {
+	case force || !ok:
+		return cache.Answer{}, nil
+	case part.Record == nil || member(part.Record, tree, key) == nil:
+		return cache.Answer{}, unfinished(tree)
+	}
+	return part, nil
+}
+
+// unfinished is the failure of a tree of which only a part has come.
+func unfinished(tree secret.Key) *secret.Error {
+	return &secret.Error{Class: secret.Timeout, Message: "not all pages of the tree have come: it is read on at the next invoke, and by who reads it", Sent: true, Key: tree}
+}
+
+// mayComeAlone reports whether one parameter may be had by itself although the tree
+// above it has failed: because of its size, or of another one in it.
+func mayComeAlone(tree secret.Key, e *secret.Error) bool {
+	switch e.Class {
+	case secret.Throttled, secret.Credentials:
+		return false
+	}
+	return tree.IsTree() && (e.Sent || e.Class == secret.Canceled)
+}
+
+// noMember is the failure of a name that a declared tree does not have.
+func noMember(key secret.Key) *secret.Error {
+	return &secret.Error{Class: secret.NotFound, Message: "the declared tree had no such parameter when it was last read", Key: key}
 }
 
 // member returns what key names in the record of part, which is a tree or the

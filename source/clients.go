@@ -107,8 +107,9 @@ func (c *clients) parameterStore(region string, signer *signer) (*parameterStore
 	}
 	options.EndpointOptions.UseFIPSEndpoint, options.EndpointOptions.UseDualStackEndpoint = c.cfg.variants()
 	return &parameterStore{
-		caller: newCaller(c, region, signer, c.cfg.ParameterStoreTimeout),
-		api:    ssm.New(options),
+		caller:   newCaller(c, region, signer, c.cfg.ParameterStoreTimeout),
+		api:      ssm.New(options),
+		readings: readings{clock: c.cfg.clock},
 	}, nil
 }
 

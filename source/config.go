@@ -69,7 +69,7 @@ type Config struct {
 	// Region with one role. Zero or less: 3, as in AWS's extension.
 	MaxConnections int
 	// SecretsManagerTimeout and ParameterStoreTimeout bound one call with all its
-	// attempts, and a tree with all its pages; to assume a role is part of the first
+	// attempts; each page of a tree is one. To assume a role is part of the first
 	// call that needs it. The wait for one of MaxConnections comes before that, within
 	// the same bound. Zero, and anything longer than 5 s: 5 s.
 	SecretsManagerTimeout, ParameterStoreTimeout time.Duration

@@ -2,7 +2,6 @@ package source_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -162,39 +161,6 @@ func TestNoTurn(t *testing.T) {
 				}
 				if turned < tt.turned || tt.turned == 0 && turned != 0 {
 					t.Errorf("%d of %d were told that there was no turn, want at least %d", turned, len(keys), tt.turned)
-				}
-			})
-		})
-	}
-}
-
-// TestSlowTree: the pages of a tree have one limit together, and one turn.
-func TestSlowTree(t *testing.T) {
-	tests := []struct {
-		name  string
-		delay time.Duration // of a page
-		want  secret.Class  // zero: a value
-		took  time.Duration
-	}{
-		{"in time", 1600 * time.Millisecond, 0, 4800 * time.Millisecond},
-		{"too slow", 1900 * time.Millisecond, secret.Timeout, 5 * time.Second},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			aws := full()
-			for i := range 25 { // three pages
-				aws.Parameters[fmt.Sprintf("/many/%02d", i)] = awstest.Parameter{Value: "v"}
-			}
-			aws.Faults = []awstest.Fault{{Action: "GetParametersByPath", Delay: tt.delay}}
-			play(t, aws, func(c *source.Config) { c.MaxConnections = 1 }, func(t *testing.T, st *stand) {
-				k := treeKey(t, "/many/*")
-				start := time.Now()
-				r := fetch(t, t.Context(), st.source, k)[k]
-				if tt.want == 0 && r.Err != nil || tt.want != 0 && (r.Err == nil || r.Err.Class != tt.want) {
-					t.Errorf("tree: %v, want class %v", r.Err, tt.want)
-				}
-				if took := time.Since(start); took != tt.took {
-					t.Errorf("tree took %v, want %v", took, tt.took)
 				}
 			})
 		})

@@ -14,13 +14,11 @@ import (
 // parameterStore is Systems Manager's Parameter Store in one Region.
 type parameterStore struct {
 	caller
-	api *ssm.Client
+	api      *ssm.Client
+	readings readings
 }
 
 func (p *parameterStore) one(ctx context.Context, k secret.Key) (*secret.Record, *secret.Error) {
-	if k.IsTree() {
-		return p.tree(ctx, k)
-	}
 	in := &ssm.GetParameterInput{Name: aws.String(k.ID + k.Selector()), WithDecryption: &k.Decrypt}
 	return ask(ctx, &p.caller, secret.GetParameter, func(ctx context.Context) (*secret.Record, error) {
 		out, err := p.api.GetParameter(ctx, in)

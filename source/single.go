@@ -59,7 +59,11 @@ func (s *Source) singly(ctx context.Context, b backend, keys []secret.Key, refus
 // single asks for one key by itself: with the call for one, unless it is known that
 // IAM allows only that for several.
 func (s *Source) single(ctx context.Context, b backend, k secret.Key) secret.Result {
-	if p, ok := b.(*parameterStore); ok && s.lessons.isTogether(placeOf(k)) && !k.IsTree() {
+	p, ok := b.(*parameterStore)
+	switch {
+	case k.IsTree():
+		return p.tree(ctx, k)
+	case ok && s.lessons.isTogether(placeOf(k)):
 		record, failure := p.together(ctx, k)
 		if failure == nil || failure.Class != secret.Denied {
 			return s.result(k, record, failure)

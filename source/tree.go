@@ -31,32 +31,40 @@ type page struct {
 	next    *string // nil on the last page
 }
 
-// tree asks for all parameters beneath a path, page by page. All pages together
-// are one call, with one turn and one limit.
-func (p *parameterStore) tree(ctx context.Context, k secret.Key) (*secret.Record, *secret.Error) {
-	call, end, failure := p.begin(ctx)
-	if failure != nil {
-		return nil, failure
-	}
-	defer end()
+// tree asks for all parameters beneath a path, page by page, each of which is a call
+// with a turn and a limit of its own. A try that fails in a way that passes, or is cut,
+// leaves what has come to the next one.
+func (p *parameterStore) tree(ctx context.Context, k secret.Key) secret.Result {
 	path, recursive := secret.CutTree(k.ID)
 	in := &ssm.GetParametersByPathInput{
 		Path: &path, Recursive: &recursive, WithDecryption: &k.Decrypt, MaxResults: aws.Int32(maxPage),
 	}
-	var members []secret.Record
-	for seen := make(pageTokens); ; {
-		page, failure := p.page(call, in)
-		if failure != nil {
-			return nil, failure
+	r, older := p.readings.take(k)
+	for {
+		in.NextToken = r.next
+		page, failure := p.page(ctx, in)
+		if failure != nil && failure.Class == secret.Rejected && older > 0 { // the token of an earlier try
+			r, older = p.readings.anew(), 0
+			continue
 		}
-		members = append(members, page.members...)
-		if page.next == nil {
-			return treeRecord(path, members)
+		if failure == nil {
+			failure = r.add(page)
 		}
-		if failure := seen.add(*page.next); failure != nil {
-			return nil, failure
+		switch {
+		case failure != nil && failure.Class.Transient() && len(r.members) > 0:
+			p.readings.keep(k, r)
+			result := failed(k, failure)
+			result.Older, result.Part = older, &secret.Record{Service: secret.ParameterStore, Members: sorted(r.members)}
+			return result
+		case failure != nil:
+			return failed(k, failure)
+		case r.next == nil:
+			record, failure := treeRecord(path, r.members)
+			if failure != nil {
+				return failed(k, failure)
+			}
+			return secret.Result{Key: k, Record: record, Older: older}
 		}
-		in.NextToken = page.next
 	}
 }
 
@@ -75,8 +83,8 @@ func (p pageTokens) add(token string) *secret.Error {
 	return nil
 }
 
-func (p *parameterStore) page(call context.Context, in *ssm.GetParametersByPathInput) (page, *secret.Error) {
-	return insist(call, &p.caller, secret.GetParametersByPath, func(ctx context.Context) (page, error) {
+func (p *parameterStore) page(ctx context.Context, in *ssm.GetParametersByPathInput) (page, *secret.Error) {
+	return ask(ctx, &p.caller, secret.GetParametersByPath, func(ctx context.Context) (page, error) {
 		out, err := p.api.GetParametersByPath(ctx, in)
 		if err != nil {
 			return page{}, err
@@ -105,18 +113,12 @@ func treeRecord(path string, members []secret.Record) (*secret.Record, *secret.E
 	if len(members) == 0 {
 		return nil, &secret.Error{Class: secret.NotFound, Message: "no parameter lies beneath the path"}
 	}
-	// A parameter that moved between two pages stands on both: the newer one counts.
-	byName := make(map[string]*secret.Record, len(members))
-	for i := range members {
-		byName[members[i].Name] = &members[i]
-	}
 	prefix := strings.TrimSuffix(path, "/") + "/"
-	values, sorted := make(map[string]string, len(byName)), make([]secret.Record, 0, len(byName))
+	values, ordered := make(map[string]string, len(members)), sorted(members)
 	versions := sha256.New()
-	for _, full := range slices.Sorted(maps.Keys(byName)) {
-		m := byName[full]
-		sorted = append(sorted, *m)
-		name, ok := strings.CutPrefix(full, prefix)
+	for i := range ordered {
+		m := &ordered[i]
+		name, ok := strings.CutPrefix(m.Name, prefix)
 		if !ok && path != "/" { // at the root, names go without the slash as well
 			return nil, &secret.Error{Class: secret.BadAnswer, Message: "AWS answered parameters of another path"}
 		}
@@ -131,8 +133,22 @@ func treeRecord(path string, members []secret.Record) (*secret.Record, *secret.E
 		Service: secret.ParameterStore,
 		Version: hex.EncodeToString(versions.Sum(nil)[:16]),
 		Value:   secret.NewValue(object),
-		Members: sorted,
+		Members: ordered,
 	}, nil
+}
+
+// sorted puts members in the order of their names. One that moved between two pages
+// stands on both: the newer one counts.
+func sorted(members []secret.Record) []secret.Record {
+	byName := make(map[string]*secret.Record, len(members))
+	for i := range members {
+		byName[members[i].Name] = &members[i]
+	}
+	ordered := make([]secret.Record, 0, len(byName))
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		ordered = append(ordered, *byName[name])
+	}
+	return ordered
 }
 
 // compact writes the object with its keys in order, and < > & as they are.

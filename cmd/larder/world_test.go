@@ -84,5 +84,8 @@ func (w *world) read(path string) *httptest.ResponseRecorder {
 	return answer
 }
 
-// calls returns how many calls have reached AWS.
-func (w *world) calls() int { return len(w.aws.Calls()) }
+// calls returns how many calls have reached AWS, those that were given up included.
+func (w *world) calls() int {
+	synctest.Wait()
+	return len(w.aws.Calls())
+}
