@@ -15,14 +15,16 @@ type Batch struct {
 }
 
 // Begin starts to fetch keys in one batch, each once. A read that comes later waits
-// for it. A key that is being fetched already is waited for, not fetched again.
-func (c *Cache) Begin(keys []secret.Key) *Batch {
+// for it. A key that is being fetched already is waited for, not fetched again. What
+// fails with an error for which retry returns true is asked for again, together, until
+// the end of Wait: until then nobody who waits hears of that. nil: nothing is.
+func (c *Cache) Begin(keys []secret.Key, retry func(*secret.Error) bool) *Batch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.beginLocked(keys)
+	return c.beginLocked(keys, retry)
 }
 
-func (c *Cache) beginLocked(keys []secret.Key) *Batch {
+func (c *Cache) beginLocked(keys []secret.Key, retry func(*secret.Error) bool) *Batch {
 	b := &Batch{cache: c, flights: make(map[secret.Key]*flight, len(keys))}
 	var begin []*flight
 	for _, key := range keys {
@@ -38,7 +40,7 @@ func (c *Cache) beginLocked(keys []secret.Key) *Batch {
 		b.flights[key] = f
 	}
 	if len(begin) > 0 {
-		c.launchLocked(begin, false)
+		c.launchLocked(begin, false, retry)
 	}
 	return b
 }
@@ -50,8 +52,9 @@ func (b *Batch) Len() int { return len(b.flights) }
 // is a miss, from wherever it comes in the end.
 func (b *Batch) Began(key secret.Key) bool { return b.reads && b.flights[key] != nil }
 
-// Wait returns the outcomes that are there when all have come or ctx ends. By
-// then no call is under way that no reader waits for.
+// Wait returns the outcomes that are there when all have come or ctx ends, of what was
+// to be asked for again the failure. By then no call is under way that no reader waits
+// for.
 func (b *Batch) Wait(ctx context.Context) map[secret.Key]Outcome {
 	outcomes := make(map[secret.Key]Outcome, len(b.flights))
 	for key, f := range b.flights {
@@ -63,7 +66,9 @@ func (b *Batch) Wait(ctx context.Context) map[secret.Key]Outcome {
 			outcomes[key] = f.reply.Outcome
 		}
 	}
-	b.leave()
+	for key, err := range b.leave() {
+		outcomes[key] = Outcome{Err: err}
+	}
 	return outcomes
 }
 
@@ -115,11 +120,17 @@ func (c *Cache) has(key secret.Key) bool {
 // with it; it returns when they are over. What a reader waits for is asked for
 // again in a call of its own, which the reader owns: it must not keep alive, beyond
 // next, a batch of which nobody else wants the rest.
-func (b *Batch) leave() {
+//
+// It returns the latest failures of what is not done then.
+func (b *Batch) leave() map[secret.Key]*secret.Error {
 	c := b.cache
+	failures := make(map[secret.Key]*secret.Error)
 	c.mu.Lock()
-	for _, f := range b.flights {
+	for key, f := range b.flights {
 		f.batches--
+		if !isDone(f.done) && f.failure != nil {
+			failures[key] = f.failure
+		}
 	}
 	var over []*call
 	for _, f := range b.flights {
@@ -132,6 +143,7 @@ func (b *Batch) leave() {
 	for _, call := range over {
 		<-call.finished
 	}
+	return failures
 }
 
 // cutLocked ends a call unless all that it has still to bring is waited for.
@@ -140,7 +152,7 @@ func (c *Cache) cutLocked(call *call) bool {
 	for _, f := range call.flights {
 		switch {
 		case f.call != call || isDone(f.done):
-		case f.wanted():
+		case f.wanted() && !call.pausing:
 			owned = append(owned, f)
 		default:
 			rest = append(rest, f)

@@ -19,7 +19,7 @@ type loading struct {
 
 // load starts a Batch and returns when it waits or has ended.
 func (f *fixture) load(ctx context.Context, keys ...secret.Key) *loading {
-	return load(ctx, f.Begin(keys))
+	return load(ctx, f.Begin(keys, nil))
 }
 
 // load waits for a Batch, and returns when it waits or has ended.
@@ -71,7 +71,7 @@ func TestBatch(t *testing.T) {
 		check(t, "outcomes", len(l.outcomes), 2)
 		check(t, "calls", f.aws.count(), 1)
 		check(t, "a read", f.get(a), "hit v1")
-		check(t, "Batch of nothing", len(f.Begin(nil).Wait(t.Context())), 0)
+		check(t, "Batch of nothing", len(f.Begin(nil, nil).Wait(t.Context())), 0)
 		check(t, "calls", f.aws.count(), 1)
 	})
 }

@@ -23,7 +23,7 @@ func full(tb testing.TB, keys ...secret.Key) *cache.Cache {
 		Bytes:   1 << 20,
 	})
 	tb.Cleanup(c.Close)
-	c.Begin(keys).Wait(context.Background())
+	c.Begin(keys, nil).Wait(context.Background())
 	return c
 }
 

@@ -36,7 +36,7 @@ func TestExpiredReadStartsTheBatch(t *testing.T) {
 				f.all(a, b, c, d)
 				f.refreshed()
 				f.force(d)
-				f.Begin([]secret.Key{d}).Wait(t.Context()) // since then nobody has read it
+				f.Begin([]secret.Key{d}, nil).Wait(t.Context()) // since then nobody has read it
 				f.clock.tick(ttl)
 				f.aws.reply = nil
 				calls := f.aws.count()
@@ -143,7 +143,7 @@ func TestReadAfterFailedInit(t *testing.T) {
 				for _, k := range []secret.Key{a, b, e, unkept} {
 					aws.set(failed(k, secret.Throttled))
 				}
-				f.Begin([]secret.Key{a, b, d, e, none, denied, unkept}).Wait(t.Context())
+				f.Begin([]secret.Key{a, b, d, e, none, denied, unkept}, nil).Wait(t.Context())
 				f.clock.tick(time.Second)
 				tt.steps(f)
 				calls := f.aws.count()
@@ -161,7 +161,7 @@ func TestReadAfterHangingInit(t *testing.T) {
 		f := start(t, declare(a, b))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		f.Begin([]secret.Key{a, b}).Wait(ctx)
+		f.Begin([]secret.Key{a, b}, nil).Wait(ctx)
 		f.read(b, false)
 		check(t, "the read asks for", f.aws.call(1).names(), "b a")
 	})
@@ -177,7 +177,7 @@ func TestLateNoMore(t *testing.T) {
 		for _, k := range keys {
 			aws.set(failed(k, secret.Throttled))
 		}
-		f.Begin(keys).Wait(t.Context())
+		f.Begin(keys, nil).Wait(t.Context())
 		f.clock.tick(time.Second)
 		aws.set(failed(a, secret.Denied), failed(b, secret.NotFound), found(c, "v1"), found(d, "v1"))
 		f.get(a)
@@ -201,7 +201,7 @@ func TestRefreshAfterFailedInit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, declare(a, b))
 		f.aws.reply = func(k secret.Key) secret.Result { return failed(k, secret.Throttled) }
-		f.Begin([]secret.Key{a, b}).Wait(t.Context())
+		f.Begin([]secret.Key{a, b}, nil).Wait(t.Context())
 		f.clock.tick(time.Second)
 		check(t, "Refresh is nil", f.Refresh() == nil, true)
 		f.aws.reply = nil
@@ -225,7 +225,7 @@ func TestExpiredReadBeforeTheFirstRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, declare(a, b))
 		f.aws.reply = func(k secret.Key) secret.Result { return found(k, "v1") }
-		f.Begin([]secret.Key{a, b}).Wait(t.Context())
+		f.Begin([]secret.Key{a, b}, nil).Wait(t.Context())
 		f.clock.step(time.Hour, 0)
 		check(t, "a read", f.get(b), "miss v1")
 		check(t, "it asked for", f.aws.call(1).names(), "b a")

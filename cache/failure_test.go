@@ -60,7 +60,7 @@ func TestFailureIsForgotten(t *testing.T) {
 		{"the wall clock stands still", func(f *fixture, _ replies) { f.clock.step(0, time.Second) }, "miss v1"},
 		{"the wall clock is set back", func(f *fixture, _ replies) { f.clock.step(-time.Hour, 0) }, "miss v1"},
 		{"asked for by force", func(f *fixture, _ replies) { f.force(db) }, "hit v1"},
-		{"loaded by the loop", func(f *fixture, _ replies) { f.Begin([]secret.Key{db}).Wait(f.t.Context()) }, "hit v1"},
+		{"loaded by the loop", func(f *fixture, _ replies) { f.Begin([]secret.Key{db}, nil).Wait(f.t.Context()) }, "hit v1"},
 		{"shown by another key, which does not know it", func(f *fixture, _ replies) { f.get(dbARN) }, "hit Unavailable"},
 		{"another failure is the last one", func(f *fixture, aws replies) {
 			aws.set(failed(db, secret.Throttled))

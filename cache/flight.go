@@ -16,8 +16,10 @@ type call struct {
 	force    bool
 	cancel   context.CancelFunc
 	flights  []*flight
-	again    []*flight     // what a call of their own must ask for when this one is over
-	finished chan struct{} // closed when Fetch has returned and all is settled
+	again    []*flight                // what a call of their own must ask for when this one is over
+	retry    func(*secret.Error) bool // see Begin
+	pausing  bool                     // until flights that have failed are asked for again
+	finished chan struct{}            // closed when Fetch has returned and all is settled
 }
 
 // flight is the part of a call that brings one key.
@@ -25,11 +27,12 @@ type flight struct {
 	key secret.Key
 
 	// Guarded by Cache.mu.
-	call    *call // nil while queued, or taken from one call and not yet given to another
-	readers int   // that wait
-	batches int   // that wait, on behalf of the extension's loop
-	again   bool  // its result was outdated, and it was asked for once more
-	newer   reply // what a later call has brought meanwhile
+	call    *call         // nil while queued, or taken from one call and not yet given to another
+	readers int           // that wait
+	batches int           // that wait, on behalf of the extension's loop
+	again   bool          // its result was outdated, and it was asked for once more
+	newer   reply         // what a later call has brought meanwhile
+	failure *secret.Error // the latest one after which it is asked for again
 
 	done  chan struct{}
 	reply reply // there once done is closed, as is what follows
@@ -67,7 +70,7 @@ func (c *Cache) joinLocked(key secret.Key) (*flight, How) {
 	f, how := c.runningLocked(key), Wait
 	if f == nil {
 		f, how = newFlight(key), Miss
-		c.launchLocked(c.withDueLocked([]*flight{f}), false)
+		c.launchLocked(c.withDueLocked([]*flight{f}), false, nil)
 	}
 	f.readers++
 	return f, how
@@ -98,19 +101,13 @@ func (c *Cache) wait(ctx context.Context, f *flight, patience *time.Timer) error
 	return err
 }
 
-// launchLocked runs one Fetch for flights that have no call yet.
-func (c *Cache) launchLocked(fs []*flight, force bool) *call {
-	c.lastSeq++
+// launchLocked runs one call for flights that have none yet.
+func (c *Cache) launchLocked(fs []*flight, force bool, retry func(*secret.Error) bool) *call {
 	ctx, cancel := context.WithCancel(c.root)
-	call := &call{
-		seq: c.lastSeq, sent: c.config.Clock.Now(), force: force,
-		cancel: cancel, flights: fs, finished: make(chan struct{}),
-	}
-	byKey := make(map[secret.Key]*flight, len(fs))
-	keys := make([]secret.Key, len(fs))
-	for i, f := range fs {
+	call := &call{force: force, cancel: cancel, flights: fs, retry: retry, finished: make(chan struct{})}
+	c.numberLocked(call)
+	for _, f := range fs {
 		f.call = call
-		byKey[f.key], keys[i] = f, f.key
 		under := c.underLocked(f.key)
 		if force {
 			under.forced = f
@@ -128,17 +125,40 @@ func (c *Cache) launchLocked(fs []*flight, force bool) *call {
 	c.calls.Go(func() {
 		defer cancel()
 		defer close(call.finished)
-		c.config.Fetch(ctx, keys, func(r secret.Result) {
-			c.mu.Lock()
-			defer c.unlock()
-			c.settleLocked(call, byKey[r.Key], r)
-		})
+		c.fetch(ctx, call)
 		c.mu.Lock()
 		defer c.unlock()
 		c.abandonLocked(call, fs) // what Fetch left out must not hang its readers
 		c.relaunchLocked(call)
 	})
 	return call
+}
+
+// numberLocked notes that AWS is asked from now on.
+func (c *Cache) numberLocked(call *call) {
+	c.lastSeq++
+	call.seq, call.sent = c.lastSeq, c.config.Clock.Now()
+}
+
+// fetch asks for the flights of a call, and again for those that fail and are to be
+// asked for again, after a pause that grows, until ctx ends.
+func (c *Cache) fetch(ctx context.Context, call *call) {
+	fs := call.flights
+	for try := 0; len(fs) > 0; try++ {
+		byKey := make(map[secret.Key]*flight, len(fs))
+		keys := make([]secret.Key, len(fs))
+		for i, f := range fs {
+			byKey[f.key], keys[i] = f, f.key
+		}
+		c.config.Fetch(ctx, keys, func(r secret.Result) {
+			c.mu.Lock()
+			defer c.unlock()
+			c.settleLocked(call, byKey[r.Key], r)
+		})
+		if fs = c.failed(call); len(fs) > 0 && !c.pause(ctx, call, try) {
+			return
+		}
+	}
 }
 
 // underLocked returns what is under way for key, to be added to.
@@ -164,7 +184,7 @@ func (c *Cache) relaunchLocked(ended *call) {
 		}
 	}
 	if len(wanted) > 0 {
-		c.launchLocked(wanted, ended.force)
+		c.launchLocked(wanted, ended.force, ended.retry)
 	}
 }
 
@@ -174,7 +194,7 @@ func (f *flight) wanted() bool { return f.readers+f.batches > 0 }
 // abandonLocked settles those flights of a call that will bring nothing.
 func (c *Cache) abandonLocked(call *call, fs []*flight) {
 	for _, f := range fs {
-		c.settleLocked(call, f, secret.Result{Key: f.key, Err: canceled(f.key)})
+		c.endLocked(call, f, secret.Result{Key: f.key, Err: cmp.Or(f.failure, canceled(f.key))})
 	}
 }
 
@@ -193,6 +213,18 @@ func (c *Cache) settleLocked(call *call, f *flight, r secret.Result) {
 		// Asked for once more when the call has ended, on connections that are new.
 		f.call, f.again = nil, true
 		call.again = append(call.again, f)
+		return
+	}
+	if r.Err != nil && f.batches > 0 && call.retry != nil && call.retry(r.Err) {
+		f.failure = r.Err // and once more, see fetch
+		return
+	}
+	c.endLocked(call, f, r)
+}
+
+// endLocked ends a flight of a call with its result.
+func (c *Cache) endLocked(call *call, f *flight, r secret.Result) {
+	if f.call != call || isDone(f.done) {
 		return
 	}
 	f.reply = c.applyLocked(f, r)

@@ -47,7 +47,7 @@ func (c *Cache) launchQueuedLocked(key secret.Key) {
 		}
 		return
 	}
-	c.launchLocked([]*flight{f}, true)
+	c.launchLocked([]*flight{f}, true, nil)
 }
 
 // forcedInLocked returns how long it is until key may be forced again.

@@ -111,7 +111,7 @@ func TestDueByDeclaredTTL(t *testing.T) {
 				a: {TTL: 100 * time.Second, HasTTL: true}, b: {TTL: time.Hour, HasTTL: true}}
 		})
 		f.instant().set(found(a, "v1"), found(b, "v1"))
-		f.Begin([]secret.Key{a, b}).Wait(t.Context())
+		f.Begin([]secret.Key{a, b}, nil).Wait(t.Context())
 		f.clock.tick(70*time.Second - 1)
 		check(t, "due before the time", f.refreshed(), "")
 		f.clock.tick(1)

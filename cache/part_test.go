@@ -131,7 +131,7 @@ func TestLoopReadsOn(t *testing.T) {
 			defer cancel()
 			b.Wait(ctx)
 		}
-		cut(f.Begin([]secret.Key{tree}), 20, 0) // init
+		cut(f.Begin([]secret.Key{tree}, nil), 20, 0) // init
 		check(t, "the part", f.part(), "20 after 2s")
 		cut(f.Refresh(), 40, 2*time.Second)
 		check(t, "the part after an invoke", f.part(), "40 after 4s")

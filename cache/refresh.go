@@ -20,7 +20,7 @@ func (c *Cache) Refresh() *Batch {
 		return nil
 	}
 	secret.SortKeys(keys)
-	return c.beginLocked(keys)
+	return c.beginLocked(keys, nil)
 }
 
 // dueLocked returns the keys by which to refresh. The loop leaves out what it had no
@@ -96,7 +96,7 @@ func (c *Cache) Start(keys []secret.Key) *Batch {
 		}
 	}
 	if len(fs) > 0 {
-		c.launchLocked(c.withDueLocked(fs), false)
+		c.launchLocked(c.withDueLocked(fs), false, nil)
 	}
 	return b
 }

@@ -107,7 +107,7 @@ func TestRefresh(t *testing.T) {
 				f := start(t, bounded, declare(a, b))
 				aws := f.instant()
 				aws.set(found(a, "v1"), found(b, "v1"), found(c, "v1", dbARN), found(dbARN, "v1"))
-				f.Begin([]secret.Key{a, b}).Wait(t.Context())
+				f.Begin([]secret.Key{a, b}, nil).Wait(t.Context())
 				tt.steps(f, aws)
 				check(t, "Refresh asks for", f.refreshed(), tt.want)
 				if tt.want != "" {
@@ -132,7 +132,7 @@ func TestRefreshOrder(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := start(t, declare(keys...))
 			f.aws.reply = func(k secret.Key) secret.Result { return found(k, "v1") }
-			f.Begin([]secret.Key{keys[4], keys[0], keys[5], keys[3], keys[2], keys[1]}).Wait(t.Context())
+			f.Begin([]secret.Key{keys[4], keys[0], keys[5], keys[3], keys[2], keys[1]}, nil).Wait(t.Context())
 			f.clock.tick(soon)
 			check(t, "Refresh asks for", f.refreshed(), "a b c a /a /b")
 			check(t, "the Region of the last secret", f.aws.call(1).keys[3].Region, "us-east-1")

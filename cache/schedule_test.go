@@ -157,7 +157,7 @@ func (s *schedule) toggleBatch() {
 	if batch != nil {
 		s.how["refresh"]++
 	} else {
-		batch = s.Begin([]secret.Key{s.anyKey(), s.anyKey(), s.anyKey()})
+		batch = s.Begin([]secret.Key{s.anyKey(), s.anyKey(), s.anyKey()}, nil)
 	}
 	var ctx context.Context
 	ctx, s.deadline = context.WithCancel(s.t.Context())

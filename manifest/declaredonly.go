@@ -18,7 +18,7 @@ func (m *Manifest) allow(ctx context.Context, key secret.Key) error {
 	if !m.config.DeclaredOnly || m.Declares(key) {
 		return nil
 	}
-	if err := await(ctx, m.settled); err != nil {
+	if err := m.init.await(ctx, settled); err != nil {
 		return err
 	}
 	err := m.inquire(ctx, key)
@@ -42,7 +42,7 @@ func (m *Manifest) inquire(ctx context.Context, key secret.Key) (err error) {
 			if m.isLearned(d) {
 				continue
 			}
-			_, failed := m.insist(ctx, d, false)
+			_, failed := m.read(ctx, d, false)
 			if e, ok := errors.AsType[*secret.Error](failed); !ok || e.Class != secret.NotFound {
 				err = cmp.Or(err, failed)
 			}

@@ -83,7 +83,7 @@ func inBubble(t *testing.T, environ string, test func(*testing.T, *stand), chang
 		c.manifest.Cache = s.cache
 		s.Manifest = manifest.New(c.manifest)
 		if c.deferred {
-			s.Defer()
+			s.Settle()
 		}
 		test(t, s)
 	})

@@ -37,26 +37,16 @@ type Manifest struct {
 	keys   map[secret.Key]cache.Declaration
 	trees  []secret.Key // the declared trees, the narrowest first
 
-	// begun is closed when Prefetch begins. A reader that is faster waits for it:
-	// its one call would be made besides the batch that brings the same.
-	begun chan struct{}
-	begin func()
-	// fetched is closed when Prefetch has ended. Until then a declared read that
-	// fails in a way that passes waits for Prefetch's next try.
-	fetched chan struct{}
-	end     func()
-	// settled is closed when it is known whether init goes on. A reader that would
-	// learn that a required secret is missing waits for it, so that Lambda hears
-	// of it before the function does.
-	settled chan struct{}
-	settle  func()
+	// init is how far init has come. A reader that is faster than Prefetch waits until
+	// that has begun: its one call would be made besides the batch that brings the same.
+	// A reader that would learn that a required secret is missing waits until init is
+	// settled, so that Lambda hears of it before the function does.
+	init progress
 
 	mu sync.Mutex
-	// round is closed when Prefetch tries again; then there is a new one.
-	round chan struct{}
 	// first is what Prefetch fetches, for the first reading of all variables: with
 	// caching off it is nowhere else. nil afterwards.
-	first      *opening
+	first      *cache.Batch
 	firstUntil time.Time // without a monotonic reading, which may stand still in a freeze
 	// arns are the declared keys by ARN, as AWS's answers have shown them: with the
 	// parameters of a tree.
@@ -70,16 +60,9 @@ func New(config Config) *Manifest {
 	m := &Manifest{
 		config:  config,
 		keys:    Keys(config.Declarations),
-		begun:   make(chan struct{}),
-		fetched: make(chan struct{}),
-		settled: make(chan struct{}),
-		round:   make(chan struct{}),
 		arns:    make(map[secret.Key]bool),
 		learned: make(map[secret.Key]string),
 	}
-	m.begin = sync.OnceFunc(func() { close(m.begun) })
-	m.end = sync.OnceFunc(func() { close(m.fetched) })
-	m.settle = sync.OnceFunc(func() { close(m.settled) })
 	for k := range m.keys {
 		if k.IsTree() {
 			m.trees = append(m.trees, k)
@@ -118,14 +101,14 @@ func (m *Manifest) Get(ctx context.Context, key secret.Key, demand Demand) (cach
 }
 
 func (m *Manifest) get(ctx context.Context, key secret.Key, force bool) (cache.Answer, error) {
-	if err := await(ctx, m.begun); err != nil {
+	if err := m.init.await(ctx, fetching); err != nil {
 		return cache.Answer{}, err
 	}
 	if err := m.allow(ctx, key); err != nil {
 		return cache.Answer{}, err
 	}
 	if m.has(key) {
-		answer, err := m.insist(ctx, key, force)
+		answer, err := m.read(ctx, key, force)
 		return answer, m.hold(ctx, key, err)
 	}
 	answer, absent, err := m.fromDeclared(ctx, key, force)
@@ -150,49 +133,13 @@ func unlessDenied(err error, instead *secret.Error) error {
 	return err
 }
 
-// insist reads a declared key. While Prefetch tries again, so does it.
-func (m *Manifest) insist(ctx context.Context, key secret.Key, force bool) (cache.Answer, error) {
-	how := cache.Hit
-	for {
-		m.mu.Lock()
-		round := m.round
-		m.mu.Unlock()
-		answer, err := m.config.Cache.Get(ctx, key, force)
-		how = max(how, answer.How) // who has waited once did not get it from memory
-		answer.How = how
-		if err == nil {
-			m.learn(key, answer.Record)
-		}
-		if e, ok := errors.AsType[*secret.Error](err); !ok || !m.passes(e) {
-			return answer, err
-		}
-		select {
-		case <-round: // the next one; what it fetches is joined
-		case <-m.fetched:
-			return answer, err
-		case <-ctx.Done():
-			return answer, ctx.Err()
-		}
+// read reads a declared key.
+func (m *Manifest) read(ctx context.Context, key secret.Key, force bool) (cache.Answer, error) {
+	answer, err := m.config.Cache.Get(ctx, key, force)
+	if err == nil {
+		m.learn(key, answer.Record)
 	}
-}
-
-// await waits until c is closed, or returns why ctx has ended.
-func await(ctx context.Context, c <-chan struct{}) error {
-	select {
-	case <-c:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func isDone(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
+	return answer, err
 }
 
 // Value returns what a reference names: the record and the field of it that the
@@ -230,7 +177,7 @@ func (m *Manifest) fromDeclared(ctx context.Context, key secret.Key, force bool)
 	for _, whole := range m.declaring(key) {
 		answer, err := m.fromPart(whole, key, force)
 		if err == nil && answer.Record == nil {
-			answer, err = m.insist(ctx, whole, force)
+			answer, err = m.read(ctx, whole, force)
 		}
 		e := failure(err)
 		switch {
@@ -328,22 +275,16 @@ func (m *Manifest) hold(ctx context.Context, key secret.Key, err error) error {
 	if m.config.Warn || !ok || e.Class.Transient() || !required {
 		return err
 	}
-	_ = await(ctx, m.settled)
+	_ = m.init.await(ctx, settled)
 	return err
 }
 
 // Settle lets go the readers that wait for the end of init. It is called when
 // Prefetch has succeeded, or its error has been reported. What has failed during
-// init is asked for again at its next read, which may come after a freeze.
+// init is asked for again at its next read, which may come after a freeze. Where
+// nothing may be prefetched during init, it is called before Prefetch, which may come
+// later: reads do not wait for that.
 func (m *Manifest) Settle() {
-	m.begin()
-	m.settle()
+	m.init.reach(settled)
 	m.config.Cache.ForgetFailures()
-}
-
-// Defer is init where nothing may be prefetched: reads do not wait for Prefetch,
-// which may come later.
-func (m *Manifest) Defer() {
-	m.end()
-	m.Settle()
 }

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"larder/cache"
-	"larder/internal/jitter"
 	"larder/secret"
 )
 
@@ -79,61 +76,23 @@ func (v Verdict) Message() string {
 
 // Prefetch fetches everything that is declared, in one batch. What fails in a way
 // that passes is asked for again until ctx ends. It is called once: during init, or
-// after Defer.
+// after Settle where nothing may be prefetched during init.
 func (m *Manifest) Prefetch(ctx context.Context) Verdict {
-	defer m.end()
 	keys := make([]secret.Key, len(m.config.Declarations)) // in a stable order; Begin takes each once
 	for i, d := range m.config.Declarations {
 		keys[i] = d.Key
 	}
-	batch := m.config.Cache.Begin(keys)
-	opening := m.open(batch)
-	m.begin()
-	outcomes := batch.Wait(ctx)
-	for round := 0; ; round++ {
-		failed := slices.DeleteFunc(slices.Clone(keys), func(k secret.Key) bool { return !m.passes(outcomes[k].Err) })
-		if len(failed) == 0 || !pause(ctx, round) {
-			return m.verdict(outcomes)
-		}
-		batch := m.config.Cache.Begin(failed)
-		for _, k := range failed {
-			opening.again[k] = batch
-		}
-		m.mu.Lock()
-		close(m.round)
-		m.round = make(chan struct{})
-		m.mu.Unlock()
-		maps.Copy(outcomes, batch.Wait(ctx))
-	}
+	batch := m.config.Cache.Begin(keys, m.passes)
+	m.open(batch)
+	m.init.reach(fetching)
+	return m.verdict(batch.Wait(ctx))
 }
 
 // passes reports whether asking again may help while Prefetch does. The credentials
-// of the environment do not change while a process lives; where Prefetch was
-// deferred they come from an endpoint.
+// of the environment do not change while a process lives; where Prefetch comes after
+// init they come from an endpoint.
 func (m *Manifest) passes(err *secret.Error) bool {
-	return err != nil && err.Class.Transient() && (err.Class != secret.Credentials || isDone(m.settled))
-}
-
-// The bounds of the pause between two tries of Prefetch, which comes on top of the
-// back-off within each.
-const (
-	minPause = 500 * time.Millisecond
-	maxPause = 4 * time.Second
-)
-
-// pause waits after a try, longer each time, and reports whether there is time left
-// then. It is drawn from the upper half of its bound, so that sandboxes that start
-// together do not come back together.
-func pause(ctx context.Context, round int) bool {
-	half := min(maxPause, minPause<<min(round, 10)) / 2
-	timer := time.NewTimer(half + jitter.Below(half))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return err.Class.Transient() && (err.Class != secret.Credentials || m.init.has(settled))
 }
 
 func (m *Manifest) verdict(outcomes map[secret.Key]cache.Outcome) Verdict {

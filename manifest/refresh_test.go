@@ -174,7 +174,7 @@ func TestSettleForgetsFailures(t *testing.T) {
 }
 
 // Without Prefetch reads wait for nothing.
-func TestDefer(t *testing.T) {
+func TestSettleWithoutPrefetch(t *testing.T) {
 	inBubble(t, "A=secretsmanager://a GONE=secretsmanager://gone LATE=ssm:///late", func(t *testing.T, s *stand) {
 		s.fails("secretsmanager://gone", secret.NotFound)
 		s.fails("ssm:///late", secret.Throttled)
@@ -189,9 +189,9 @@ func TestDefer(t *testing.T) {
 	}, deferred, ephemeral)
 }
 
-// After Defer, Prefetch does what it does in init; who reads meanwhile joins it,
-// and waits for no try of it but the present one.
-func TestPrefetchAfterDefer(t *testing.T) {
+// After Settle, Prefetch does what it does in init; a reader meanwhile joins it, and
+// waits for its next try.
+func TestPrefetchAfterSettle(t *testing.T) {
 	inBubble(t, "A=secretsmanager://a LATE=ssm:///late", func(t *testing.T, s *stand) {
 		s.fails("ssm:///late", secret.Throttled)
 		s.cache.Keep()
@@ -199,7 +199,8 @@ func TestPrefetchAfterDefer(t *testing.T) {
 		go func() { done <- s.prefetch() }()
 		synctest.Wait()
 		s.asked("the first try", "secretsmanager://a, ssm:///late")
-		is(t, "a read between two tries", s.get("ssm:///late").got(), "hit Throttled")
+		between := s.get("ssm:///late")
+		is(t, "a read between two tries", between.got(), "waiting")
 		s.asked("a read between two tries")
 		release := s.hold("ssm:///late")
 		time.Sleep(500 * time.Millisecond) // the longest pause
@@ -209,6 +210,7 @@ func TestPrefetchAfterDefer(t *testing.T) {
 		s.has("ssm:///late", record("/late", planted))
 		release()
 		is(t, "the reader", reader.got(), "wait v-/late")
+		is(t, "the one between", between.got(), "wait v-/late")
 		v := <-done
 		is(t, "fetched", v.Fetched, 2)
 		is(t, "late", len(v.Late), 0)
@@ -219,7 +221,7 @@ func TestPrefetchAfterDefer(t *testing.T) {
 
 // The runtime has started long before: what Prefetch brings is nobody's first
 // reading any more.
-func TestDeferKeepsNothingForTheStart(t *testing.T) {
+func TestSettleKeepsNothingForTheStart(t *testing.T) {
 	inBubble(t, everything, func(t *testing.T, s *stand) {
 		s.everything()
 		s.prefetch()

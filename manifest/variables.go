@@ -49,7 +49,7 @@ func (m *Manifest) Variable(ctx context.Context, name string, demand Demand) (Va
 // brings, also where nothing is cached, and no later than Prefetch ends; unless it
 // is to be as of now.
 func (m *Manifest) Variables(ctx context.Context, now bool) (values []Variable, absent []string, err error) {
-	if err := await(ctx, m.begun); err != nil {
+	if err := m.init.await(ctx, fetching); err != nil {
 		return nil, nil, err
 	}
 	first := m.takeFirst()
@@ -61,11 +61,11 @@ func (m *Manifest) Variables(ctx context.Context, now bool) (values []Variable, 
 			readings[d.Key] = new(reading)
 		}
 	}
-	during := first != nil && !isDone(m.fetched)
+	during := first != nil && !m.init.has(settled)
 	if first == nil && !now { // what the cache would fetch one by one is fetched in one batch
 		keys := slices.Collect(maps.Keys(readings))
 		secret.SortKeys(keys)
-		first = &opening{batch: m.config.Cache.Start(keys)}
+		first = m.config.Cache.Start(keys)
 	}
 	var wg sync.WaitGroup
 	for key, r := range readings {
@@ -73,8 +73,8 @@ func (m *Manifest) Variables(ctx context.Context, now bool) (values []Variable, 
 			if now {
 				r.answer, r.err = m.get(ctx, key, true)
 			} else {
-				r.answer, r.err = m.read(ctx, first, during, key)
-				if first.batch.Began(key) && r.answer.How != cache.Stale {
+				r.answer, r.err = m.readBatch(ctx, first, during, key)
+				if first.Began(key) && r.answer.How != cache.Stale {
 					r.answer.How = cache.Miss
 				}
 			}

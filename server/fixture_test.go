@@ -80,7 +80,7 @@ func start(t testing.TB, change ...func(*setup)) *stand {
 		Manifest: s.manifest, Region: region, Token: func(_ context.Context, presented string) bool { return presented == c.token },
 		Metrics: s.counters, Log: s.log,
 	})
-	s.manifest.Defer() // nothing is prefetched
+	s.manifest.Settle() // nothing is prefetched
 	t.Cleanup(func() {
 		c.manifest.Cache.Close()
 		s.mu.Lock()

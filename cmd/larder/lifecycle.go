@@ -116,7 +116,7 @@ func (l *larder) refresh(ctx context.Context) {
 // and what a read during init fetches is not kept.
 func (l *larder) beforeSnapshot(context.Context) error {
 	l.log.Debug("registered")
-	l.manifest.Defer()
+	l.manifest.Settle()
 	return nil
 }
 
