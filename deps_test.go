@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +18,9 @@ import (
 // pkg is what `go list` says about a package.
 type pkg struct {
 	ImportPath string
+	Name       string
+	Dir        string
+	GoFiles    []string
 	Imports    []string // of what is not a test
 	Deps       []string // with those of its imports
 }
@@ -82,6 +87,34 @@ func TestLinked(t *testing.T) {
 	}
 }
 
+// TestQuiet checks that each program shuts the log of libraries, which prints what a
+// peer has sent, before it does anything else.
+func TestQuiet(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, p := range list(t, "./...") {
+		if p.Name != "main" || !slices.Contains(p.Deps, "log") || strings.Contains(p.ImportPath, "/testdata/") {
+			continue
+		}
+		found++
+		var source strings.Builder
+		for _, file := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join(p.Dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			source.Write(text)
+		}
+		_, main, _ := strings.Cut(source.String(), "func main() {\n")
+		if first, _, _ := strings.Cut(main, "\n"); !strings.Contains(first, "log.SetOutput(io.Discard)") {
+			t.Errorf("%s begins with %q, want log.SetOutput(io.Discard)", p.ImportPath, strings.TrimSpace(first))
+		}
+	}
+	if found < 2 {
+		t.Errorf("%d programs have a log to shut, want larder and larder-local at least", found)
+	}
+}
+
 // matches reports whether path is the package or beneath the folder, which ends
 // in a slash.
 func matches(path, packageOrFolder string) bool {
@@ -98,7 +131,7 @@ func isStandard(path string) bool {
 func list(t *testing.T, pattern string) []pkg {
 	t.Helper()
 	gotest.DependOn(t, ".")
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", pattern)
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Dir,GoFiles,Imports,Deps", pattern)
 	out, err := cmd.Output()
 	if err != nil {
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {

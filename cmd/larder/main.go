@@ -8,10 +8,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 )
 
 func main() {
+	log.SetOutput(io.Discard) // net/http prints what a peer sends after an answer; our own log is another
 	if len(os.Args) > 1 {
 		os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 	}
