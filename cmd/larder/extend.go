@@ -48,6 +48,7 @@ type larder struct {
 // logged, and Lambda has been told of it where it has an ear.
 func extend(ctx context.Context, self string, environ []string, out io.Writer) error {
 	s, warnings, mistakes := readSettings(environ)
+	limitMemory(&s)
 	lines := &lineWriter{out: out}
 	log := newLog(lines, s.json, s.level)
 	for _, w := range warnings {

@@ -31,6 +31,7 @@ func (s *settings) readPlatform(env map[string]string) (mistakes []error) {
 	s.runtimeAPI = env["AWS_LAMBDA_RUNTIME_API"]
 	s.functionName = env["AWS_LAMBDA_FUNCTION_NAME"]
 	s.version = env["AWS_LAMBDA_FUNCTION_VERSION"]
+	s.memory, _ = number(env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], 0, maxMemory)
 	s.json = strings.EqualFold(env["AWS_LAMBDA_LOG_FORMAT"], "JSON")
 	if s.region = env["AWS_REGION"]; s.region == "" {
 		s.region = env["AWS_DEFAULT_REGION"]

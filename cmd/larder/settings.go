@@ -39,6 +39,7 @@ type settings struct {
 	region       string
 	functionName string
 	version      string // of the function
+	memory       int    // of the function, in MB; 0 where that is not known
 	json         bool
 	sdk          sdkSettings
 
