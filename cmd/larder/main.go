@@ -14,6 +14,7 @@ import (
 
 func main() {
 	log.SetOutput(io.Discard) // net/http prints what a peer sends after an answer; our own log is another
+	confine()
 	if len(os.Args) > 1 {
 		os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 	}

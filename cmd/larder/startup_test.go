@@ -115,7 +115,7 @@ func (e *waiting) end(b *testing.B) {
 	}
 }
 
-func freePort(b *testing.B) string {
+func freePort(b testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
