@@ -34,6 +34,9 @@ func parse(raw string) (answer, error) {
 		return ""
 	}
 	code, _, _ := strings.Cut(status, " ")
+	if len(code) != len("200") {
+		return answer{}, errors.New("what listens there does not speak HTTP") // and what it says is for nobody's log
+	}
 	switch {
 	case code == "200" && header("Content-Type") == wanted:
 	case code != "200" && header("Larder-Error") != "":
@@ -41,14 +44,23 @@ func parse(raw string) (answer, error) {
 	default:
 		return answer{}, errors.New("it answers with status " + code + " and not as Larder does: is another extension at the same port?")
 	}
-	if length, err := strconv.Atoi(header("Content-Length")); err != nil || length != len(body) {
-		return answer{}, errors.New("its answer is not whole")
-	}
 	a := answer{absent: list(header("Larder-Absent")), binary: list(header("Larder-Binary"))}
 	if body != "" {
 		a.items = strings.Split(body, "\x00")
 	}
+	switch length, err := strconv.Atoi(header("Content-Length")); {
+	case err == nil && length > maxBody && len(body) > maxBody:
+		return answer{}, a.tooMuch()
+	case err != nil || length != len(body):
+		return answer{}, errors.New("its answer is not whole")
+	}
 	return a, nil
+}
+
+// tooMuch is the error for more than an environment can hold.
+func (a answer) tooMuch() error {
+	return refusal("all variables and arguments together are more than the system allows: the largest declared ones are " +
+		a.largest() + "; read some over HTTP instead")
 }
 
 // refusal is why the extension gives no variables, in its own words.

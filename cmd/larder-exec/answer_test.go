@@ -38,6 +38,7 @@ func TestParse(t *testing.T) {
 		{name: "another protocol", raw: "SSH-2.0-x\r\n\r\n", problem: "does not speak HTTP"},
 		{name: "another extension", raw: "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno", problem: "status 400"},
 		{name: "one that says no length", raw: "HTTP/1.0 404 Not Found\r\n\r\nno", problem: "status 404"},
+		{name: "a status that is none", raw: "HTTP/1.1 CANARY-status\r\n\r\n", problem: "what listens there does not speak HTTP"},
 		{name: "a page", raw: "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nA=", problem: "not as Larder does"},
 		{name: "an error with status 200", raw: "HTTP/1.1 200 OK\r\nLarder-Error: X\r\nContent-Length: 2\r\n\r\nA=", problem: "not as Larder does"},
 	}

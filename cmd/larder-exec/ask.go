@@ -35,7 +35,7 @@ func ask(env environment) (answer, error) {
 	raw, err := exchange(port, "GET /env HTTP/1.0\r\n"+
 		"Host: localhost\r\n"+
 		"Accept: "+wanted+"\r\n"+
-		"X-Aws-Parameters-Secrets-Token: "+env.get("AWS_SESSION_TOKEN")+"\r\n\r\n")
+		"X-Aws-Parameters-Secrets-Token: "+env.get("AWS_SESSION_TOKEN")+"\r\n\r\n", newWait(env, where))
 	switch err {
 	case nil:
 	case syscall.ECONNREFUSED:
@@ -58,21 +58,11 @@ const (
 	// elsewhere both may have been started at the same time.
 	patience = 1_000_000_000
 	pause    = 20_000_000
-	// tick is the unit of ticks, the kernel's USER_HZ.
-	tick = 10_000_000
 )
 
-// ticks is a clock that nobody sets. Package time would load more than all else
-// here together.
-func ticks() uintptr {
-	n, _ := syscall.Times(new(syscall.Tms))
-	return n
-}
-
-// exchange sends a request and returns what comes back until the end. The wait
-// for the answer has no limit of its own: the extension answers when init's fetch
-// has ended, which has one.
-func exchange(port int, request string) (string, error) {
+// exchange sends a request and returns what comes back until the end, or as much of it
+// as is too much.
+func exchange(port int, request string, w *wait) (string, error) {
 	fd, err := connect(port)
 	for began := ticks(); (err == syscall.ECONNREFUSED || err == syscall.EINTR) && ticks()-began < patience/tick; {
 		rest := syscall.NsecToTimespec(pause)
@@ -90,16 +80,24 @@ func exchange(port int, request string) (string, error) {
 		}
 		sent += max(n, 0)
 	}
-	return readAll(fd)
+	return readAll(fd, w)
 }
 
-// readAll reads to the end.
-func readAll(fd int) (string, error) {
+// Bounds of an answer: its head, and the most that Linux gives all variables of a
+// program, three quarters of the 8 MiB of its usual stack, whatever the limit of the
+// stack is: bprm_stack_limits of fs/exec.c.
+const (
+	maxHead = 64 << 10
+	maxBody = 6 << 20
+)
+
+// readAll reads to the end, or until there is more than an answer has.
+func readAll(fd int, w *wait) (string, error) {
 	var received []byte
 	buffer := make([]byte, 64<<10)
-	for {
+	for len(received) <= maxHead+maxBody {
 		switch n, err := syscall.Read(fd, buffer); {
-		case err == syscall.EINTR:
+		case err == syscall.EINTR, err == syscall.EAGAIN: // a signal; the limit of a read
 		case err != nil:
 			return "", err
 		case n == 0:
@@ -107,11 +105,16 @@ func readAll(fd int) (string, error) {
 		default:
 			received = append(received, buffer[:n]...)
 		}
+		if err := w.check(len(received)); err != nil {
+			return "", err
+		}
 	}
+	return string(received), nil
 }
 
-// connect opens a connection to a port of this machine. It blocks no longer than
-// patience: a program that listens and accepts nothing looks like that.
+// connect opens a connection to a port of this machine. Neither it nor a read there
+// blocks for longer than patience: a program that listens and accepts nothing looks like
+// that, and so does one that accepts and says nothing.
 func connect(port int) (fd int, err error) {
 	fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
@@ -119,6 +122,9 @@ func connect(port int) (fd int, err error) {
 	}
 	limit := syscall.NsecToTimeval(patience)
 	if err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &limit); err == nil {
+		err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &limit)
+	}
+	if err == nil {
 		err = syscall.Connect(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
 	}
 	if err != nil {

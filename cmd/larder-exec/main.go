@@ -21,13 +21,26 @@ import (
 const nextVariable = "LARDER_NEXT_WRAPPER"
 
 func main() {
+	confine()
 	command, err := arguments()
 	if err == nil {
 		err = start(command, syscall.Environ())
 	}
-	// Only where the program could not be started.
-	_, _ = syscall.Write(syscall.Stderr, []byte("larder-exec: "+oneLine(err.Error())+"\n"))
+	say(err.Error()) // only where the program could not be started
 	syscall.Exit(1)
+}
+
+// confine keeps others of the function's user from looking into this process, which will
+// hold the values, and keeps it from writing a core. Exec ends that. The limit of cores
+// would outlast it, and stays the function's.
+func confine() { _, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0) }
+
+// maxLine bounds what is said: CloudWatch makes several events of a longer line.
+const maxLine = 8 << 10
+
+// say tells whoever reads the function's log something, in one line.
+func say(text string) {
+	_, _ = syscall.Write(syscall.Stderr, []byte("larder-exec: "+oneLine(text[:min(len(text), maxLine)])+"\n"))
 }
 
 // arguments returns what the program was started with, without its own name.
@@ -39,7 +52,7 @@ func arguments() ([]string, error) {
 		return nil, errors.New(file + " cannot be opened: " + err.Error())
 	}
 	defer syscall.Close(fd)
-	raw, err := readAll(fd)
+	raw, err := readAll(fd, nil)
 	if err != nil {
 		return nil, errors.New(file + " cannot be read: " + err.Error())
 	}
@@ -79,8 +92,7 @@ func become(command []string, env environment, values answer) error {
 	}
 	switch err {
 	case syscall.E2BIG:
-		return errors.New("all variables and arguments together are more than the system allows: the largest declared ones are " +
-			values.largest() + "; read some over HTTP instead")
+		return values.tooMuch()
 	case syscall.ENOENT:
 		return errors.New(command[0] + " cannot be started: there is no such file, or what its first line names is not there")
 	case syscall.ENOEXEC:
