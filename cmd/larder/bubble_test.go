@@ -24,8 +24,9 @@ type bubble struct {
 	output lockedBuffer
 
 	mu      sync.Mutex
-	hangs   bool     // AWS does not answer
-	busy    bool     // AWS throttles
+	hangs   bool // AWS does not answer
+	busy    bool // AWS throttles
+	takes   time.Duration // AWS, for each answer
 	fetches []string // the names of each Fetch
 	running int      // calls that AWS has not answered
 }
@@ -63,9 +64,10 @@ func (b *bubble) fetch(ctx context.Context, keys []secret.Key, deliver func(secr
 	b.mu.Lock()
 	b.fetches = append(b.fetches, strings.Join(names, " "))
 	b.running++
-	hangs, busy := b.hangs, b.busy
+	hangs, busy, takes := b.hangs, b.busy, b.takes
 	b.mu.Unlock()
 	b.metrics.Call(secret.GetSecretValue, 0)
+	time.Sleep(takes)
 	if hangs {
 		<-ctx.Done()
 	}
@@ -91,6 +93,13 @@ func (b *bubble) hang(hangs bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.hangs = hangs
+}
+
+// pause makes AWS take its time for each answer from then on.
+func (b *bubble) pause(takes time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.takes = takes
 }
 
 // asked fails the test unless exactly these Fetches have begun since it last asked.

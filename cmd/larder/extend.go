@@ -39,8 +39,11 @@ type larder struct {
 	manifest *manifest.Manifest
 	http     *http.Server
 	serving  sync.WaitGroup
-	restored bool // the first INVOKE after a SnapStart restore has come
 	tooLarge bool // the log says so
+
+	// Under SnapStart: the first INVOKE after a restore has come, and one that had time
+	// for prefetch.
+	restored, prefetched bool
 }
 
 // extend is the extension, from start to shutdown. self is the path of the

@@ -121,19 +121,25 @@ func (l *larder) beforeSnapshot(context.Context) error {
 }
 
 // afterRestore runs at each INVOKE under SnapStart. The first one is the only sign
-// of a restore that an extension gets; prefetch comes now.
+// of a restore that an extension gets; prefetch comes now, or with the first one
+// after it that leaves time for it. Until then each read asks for itself.
 // Source: docs.aws.amazon.com/lambda/latest/dg/snapstart.html
 func (l *larder) afterRestore(ctx context.Context, e extension.Event) {
-	if l.restored {
+	if l.prefetched {
 		l.invoke(ctx, e)
 		return
 	}
-	l.restored = true
-	l.reports.restored()
+	if !l.restored {
+		l.restored = true
+		l.reports.restored()
+		l.source.Keep()
+		l.cache.Keep()
+	}
 	l.begins(e)
-	l.source.Keep()
-	l.cache.Keep()
-	holdNext(ctx, e, func(ctx context.Context) { l.warn(l.prefetch(ctx)) })
+	holdNext(ctx, e, func(ctx context.Context) {
+		l.prefetched = true
+		l.warn(l.prefetch(ctx))
+	})
 }
 
 // refreshEvery is how often is looked for what is due where there are no INVOKE
