@@ -24,11 +24,11 @@ type bubble struct {
 	output lockedBuffer
 
 	mu      sync.Mutex
-	hangs   bool // AWS does not answer
-	busy    bool // AWS throttles
+	hangs   bool          // AWS does not answer
+	busy    bool          // AWS throttles
 	takes   time.Duration // AWS, for each answer
-	fetches []string // the names of each Fetch
-	running int      // calls that AWS has not answered
+	fetches []string      // the names of each Fetch
+	running int           // calls that AWS has not answered
 }
 
 // inBubble runs test with a larder before its init. Its TTL is a minute.
