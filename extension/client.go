@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
+	"unicode"
 )
 
 // Names and paths of the Extensions API.
@@ -37,31 +39,22 @@ func NewClient(api, name string) *Client {
 	return &Client{
 		base: "http://" + api,
 		name: name,
-		// No timeout: next blocks for as long as the function is not invoked. No
-		// proxy: the API's address may be link-local, which HTTP_PROXY captures.
-		http: &http.Client{Transport: &http.Transport{Proxy: nil}},
+		http: &http.Client{
+			// No timeout: next blocks for as long as the function is not invoked. No
+			// proxy: the API's address may be link-local, which HTTP_PROXY captures.
+			Transport: &http.Transport{Proxy: nil, MaxResponseHeaderBytes: maxHeader},
+			// The identifier is for nobody else, and no answer of Lambda's is elsewhere.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 	}
 }
 
-// The kinds of events that an extension can ask for.
+// Bounds of an answer, which has a few hundred bytes, and of what is told of it.
 const (
-	Invoke   = "INVOKE"
-	Shutdown = "SHUTDOWN"
+	maxHeader = 64 << 10
+	maxAnswer = 1 << 20
+	maxSaid   = 1 << 10
 )
-
-// Event is what next returns.
-type Event struct {
-	// Type is Invoke or Shutdown.
-	Type string `json:"eventType"`
-	// DeadlineMs is when the invoke or the shutdown must be over, in
-	// milliseconds since the epoch.
-	DeadlineMs int64 `json:"deadlineMs"`
-	// RequestID is the invoke's; empty for Shutdown.
-	RequestID string `json:"requestId"`
-	// Reason says why the sandbox shuts down: spindown, timeout, failure, in any
-	// case, or a word that is not documented.
-	Reason string `json:"shutdownReason"`
-}
 
 // Register announces the extension and the events that it wants. Lambda starts
 // the runtime when every extension has registered.
@@ -132,15 +125,17 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, brief(err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode/100 != 2 {
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, brief(err)
+	case resp.StatusCode/100 != 2:
 		return nil, refused(resp.StatusCode, answer)
+	case len(answer) > maxAnswer:
+		return nil, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
 	}
 	if into != nil {
 		// The content type is not checked: SHUTDOWN comes without one.
@@ -162,7 +157,30 @@ func refused(status int, answer []byte) error {
 	if json.Unmarshal(answer, &said) != nil {
 		return &refusal{status: status}
 	}
-	return &refusal{status, said.ErrorType, said.ErrorMessage}
+	return &refusal{status, plain(said.ErrorType), plain(said.ErrorMessage)}
+}
+
+// plain cuts what a peer says to what an error may hold, in one line.
+func plain(text string) string {
+	cut := text[:min(len(text), maxSaid)]
+	line := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(cut, "\uFFFD"))
+	if len(cut) < len(text) {
+		line += "…"
+	}
+	return line
+}
+
+// brief returns err, or a plain one for one that is not: net/http repeats what is no HTTP.
+func brief(err error) error {
+	if text := err.Error(); plain(text) != text {
+		return errors.New(plain(text))
+	}
+	return err
 }
 
 // Error says what Lambda said.

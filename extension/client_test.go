@@ -3,15 +3,20 @@ package extension_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"larder/extension"
 	"larder/extension/extensiontest"
@@ -95,6 +100,110 @@ func TestRefused(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestHostileAnswers checks that whatever answers in place of Lambda does not fill the
+// memory or the log, nor writes lines of its own.
+func TestHostileAnswers(t *testing.T) {
+	t.Parallel()
+	const mb = 1 << 20
+	long := strings.Repeat("x", 100<<10)
+	raw := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			defer conn.Close()
+			conn.Write([]byte(text))
+		}
+	}
+	tests := []struct {
+		name   string
+		answer http.HandlerFunc
+		want   string
+	}{
+		{"a long refusal", answer(403, `{"errorType":"`+long+`","errorMessage":"`+long+`"}`), strings.Repeat("x", 1024) + "…"},
+		{"a refusal of two lines", answer(403, `{"errorType":"A\nlarder level=ERROR","errorMessage":"b\r\u001b[31m\u0085c"}`), "A larder level=ERROR: b  [31m c (status 403)"},
+		{"a refusal without end", func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			for _, err := w.Write([]byte(`{"errorType":"`)); err == nil; _, err = io.WriteString(w, long) {
+			}
+		}, "status 403"},
+		{"an event without end", func(w http.ResponseWriter, r *http.Request) {
+			for _, err := io.WriteString(w, `{"eventType":"`); err == nil; _, err = io.WriteString(w, long) {
+			}
+		}, "the answer has more than 1048576 bytes"},
+		{"a large event", answer(200, `{"eventType":"INVOKE","more":"`+strings.Repeat("x", mb)+`"}`), "more than 1048576 bytes"},
+		{"no HTTP", raw("\x1b" + long[:10<<10] + "\r\n\r\n"), "malformed HTTP"},
+		{"no header", raw("HTTP/1.1 200 OK\r\nlarder \x1b[31m" + long[:10<<10] + "\r\n\r\n"), "malformed"},
+		{"a long header", raw("HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", mb) + "\r\n\r\n"), "header"},
+	}
+	for _, test := range tests {
+		api, client := start(t)
+		api.Instead(extensiontest.Next, test.answer)
+		_, err := client.Next(t.Context())
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: Next gives %.2000q, want %q in it", test.name, fmt.Sprint(err), test.want)
+			continue
+		}
+		if text := err.Error(); len(text) > 3<<10 || strings.ContainsFunc(text, unicode.IsControl) {
+			t.Errorf("%s: the error has %d bytes or control characters: %.300q", test.name, len(text), text)
+		}
+	}
+}
+
+// TestNoRedirect checks that the identifier goes to Lambda and nowhere else.
+func TestNoRedirect(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			t.Errorf("status %d: %s %s was asked for with %v", status, r.Method, r.URL, r.Header)
+		}))
+		api, client := start(t)
+		if err := client.Register(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		api.Instead(extensiontest.Next, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL, status)
+		})
+		if _, err := client.Next(t.Context()); err == nil || !strings.Contains(err.Error(), strconv.Itoa(status)) {
+			t.Errorf("status %d: Next = %v, want an error that names it", status, err)
+		}
+		elsewhere.Close()
+	}
+}
+
+// TestOddEvents checks that only the type of an event must be what it should.
+func TestOddEvents(t *testing.T) {
+	t.Parallel()
+	for deadline, want := range map[string]int64{
+		"1795453276034": 1795453276034, "1795453276034.75": 1795453276034, "1.795453276034e12": 1795453276034, `"1795453276034"`: 1795453276034,
+		"0": 0, "-1": 0, "-1e300": 0, "1e300": 0, "9223372036854775808": 0, "253402300800000": 0, "1e999": 0,
+		`"soon"`: 0, `""`: 0, "null": 0, "true": 0, "[1]": 0, `{"a":1}`: 0, `"NaN"`: 0, `"Inf"`: 0, "0.5": 0,
+	} {
+		api, client := start(t)
+		if err := client.Register(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		api.Send(`{"eventType":"INVOKE","deadlineMs":` + deadline + `,"requestId":7,"shutdownReason":[]}`)
+		got, err := client.Next(t.Context())
+		if wantEvent := (extension.Event{Type: "INVOKE", DeadlineMs: want}); err != nil || got != wantEvent {
+			t.Errorf("deadlineMs %s: Next = %+v, %v, want %+v", deadline, got, err, wantEvent)
+		}
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		if got, want := (extension.Event{}).Deadline(), time.Now().Add(time.Second); !got.Equal(want) {
+			t.Errorf("the deadline of an event that tells none is %v, want %v", got, want)
+		}
+		if got, want := (extension.Event{DeadlineMs: 1}).Deadline(), time.UnixMilli(1); !got.Equal(want) {
+			t.Errorf("the deadline is %v, want %v", got, want)
+		}
+	})
 }
 
 func TestRegisterWithoutIdentifier(t *testing.T) {

@@ -54,7 +54,7 @@ func (l *Lifecycle) Run(ctx context.Context) error {
 	if err := l.Init(ctx); err != nil {
 		return failed(l.Client.InitError, asFault(err, initFailed), err)
 	}
-	for {
+	for pause := minPause; ; {
 		event, err := l.Client.Next(ctx)
 		if err != nil {
 			err = cmp.Or(context.Cause(ctx), err)
@@ -63,11 +63,30 @@ func (l *Lifecycle) Run(ctx context.Context) error {
 		switch strings.ToUpper(event.Type) {
 		case Invoke:
 			l.Invoke(ctx, event)
+			pause = minPause
 		case Shutdown:
 			l.shutdown(ctx, event)
 			return nil
+		default: // it was not asked for: there is nothing to do about it
+			sleep(ctx, pause)
+			pause = min(2*pause, maxPause)
 		}
-		// Any other event was not asked for: there is nothing to do about it.
+	}
+}
+
+// Bounds of the pause after an event that nobody knows, which grows while no other comes:
+// a platform that tells of one again and again gets no whole processor for it.
+const (
+	minPause = 10 * time.Millisecond
+	maxPause = time.Second
+)
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -93,7 +112,7 @@ func failed(report func(context.Context, *Fault) error, f *Fault, err error) err
 }
 
 func (l *Lifecycle) shutdown(ctx context.Context, event Event) {
-	ctx, cancel := context.WithDeadline(ctx, time.UnixMilli(event.DeadlineMs))
+	ctx, cancel := context.WithDeadline(ctx, event.Deadline())
 	defer cancel()
 	l.Shutdown(ctx, event)
 }

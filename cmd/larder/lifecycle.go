@@ -88,7 +88,7 @@ const (
 
 // holdNext calls ask, which asks AWS, with a context for the time that it may take.
 func holdNext(ctx context.Context, e extension.Event, ask func(context.Context)) {
-	if hold := min(maxHold, time.Until(time.UnixMilli(e.DeadlineMs))-margin); hold > 0 {
+	if hold := min(maxHold, time.Until(e.Deadline())-margin); hold > 0 {
 		within(ctx, hold, ask)
 	}
 }

@@ -47,11 +47,13 @@ func TestHoldNext(t *testing.T) {
 			}
 		})
 	}
-	asked := false
-	holdNext(t.Context(), extension.Event{Type: extension.Invoke}, func(context.Context) { asked = true })
-	if asked {
-		t.Error("holdNext asks AWS without a deadline")
-	}
+	synctest.Test(t, func(t *testing.T) { // as if it had the shortest timeout that Lambda allows
+		began := time.Now()
+		holdNext(t.Context(), extension.Event{Type: extension.Invoke}, func(ctx context.Context) { <-ctx.Done() })
+		if took := time.Since(began); took != 800*time.Millisecond {
+			t.Errorf("holdNext without a deadline holds next for %v, want 800ms", took)
+		}
+	})
 }
 
 // What is due is fetched while the handler runs, and next is not held for longer
