@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -237,6 +238,41 @@ func TestManyDeliverers(t *testing.T) {
 		}()
 		if waited := (<-accepted).Sub(start); waited != 5*time.Second {
 			t.Errorf("one more connection is accepted after %v, want 5s", waited)
+		}
+	})
+}
+
+// failing is a listener that fails at first in a way that passes, as where there are no
+// descriptors left.
+type failing struct {
+	pipes
+	failures int
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	if f.failures > 0 {
+		f.failures--
+		return nil, syscall.EMFILE
+	}
+	return f.pipes.Accept()
+}
+
+// TestFailedAccepts fails to accept as often as there may be connections, and once more:
+// a connection that fails takes nobody's place.
+func TestFailedAccepts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		listener := &failing{make(pipes), extension.MaxDeliverers + 1}
+		l := extension.ReceiveTelemetry(listener, func(extension.PlatformEvent) {})
+		defer l.Close(t.Context())
+		for range extension.MaxDeliverers {
+			client, server := net.Pipe()
+			defer client.Close()
+			select {
+			case listener.pipes <- server:
+			case <-time.After(time.Minute):
+				t.Fatal("nobody accepts any more")
+			}
 		}
 	})
 }
