@@ -168,7 +168,7 @@ func plain(text string) string {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(cut, "\uFFFD"))
+	}, cut)
 	if len(cut) < len(text) {
 		line += "…"
 	}

@@ -79,8 +79,8 @@ func TestRefused(t *testing.T) {
 			[]string{"Extension.UnknownExtensionIdentifier", "Unknown extension", "403"}},
 		{500, `{"errorMessage":"Internal Server Error","errorType":"InternalServerError"}`,
 			[]string{"InternalServerError", "500"}},
-		{404, "404 page not found\n", []string{"404"}}, // extensions are disabled
-		{500, "", []string{"500"}},
+		{404, "404 page not found\n", []string{": status 404"}}, // extensions are disabled
+		{500, "", []string{": status 500"}},
 		{500, `[1]`, []string{"500"}},
 		{302, "", []string{"302"}},
 	}
@@ -135,6 +135,9 @@ func TestHostileAnswers(t *testing.T) {
 			}
 		}, "the answer has more than 1048576 bytes"},
 		{"a large event", answer(200, `{"eventType":"INVOKE","more":"`+strings.Repeat("x", mb)+`"}`), "more than 1048576 bytes"},
+		{"a cut event", raw("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + invoke), "EOF"},
+		{"a long text", answer(403, "{\"errorType\":\"A\",\"errorMessage\":\""+strings.Repeat("ä", 1<<10)+"\"}"), "A: " + strings.Repeat("ä", 512) + "… (status 403)"},
+		{"half a character", answer(403, "{\"errorType\":\"A\",\"errorMessage\":\"x"+strings.Repeat("ä", 1<<10)+"\"}"), "ä\uFFFD… (status 403)"},
 		{"no HTTP", raw("\x1b" + long[:10<<10] + "\r\n\r\n"), "malformed HTTP"},
 		{"no header", raw("HTTP/1.1 200 OK\r\nlarder \x1b[31m" + long[:10<<10] + "\r\n\r\n"), "malformed"},
 		{"a long header", raw("HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", mb) + "\r\n\r\n"), "header"},
@@ -179,7 +182,7 @@ func TestOddEvents(t *testing.T) {
 	t.Parallel()
 	for deadline, want := range map[string]int64{
 		"1795453276034": 1795453276034, "1795453276034.75": 1795453276034, "1.795453276034e12": 1795453276034, `"1795453276034"`: 1795453276034,
-		"0": 0, "-1": 0, "-1e300": 0, "1e300": 0, "9223372036854775808": 0, "253402300800000": 0, "1e999": 0,
+		"0": 0, "-1": 0, "-1e300": 0, "253402300799999": 253402300799999, "1e300": 0, "9223372036854775808": 0, "253402300800000": 0, "1e999": 0,
 		`"soon"`: 0, `""`: 0, "null": 0, "true": 0, "[1]": 0, `{"a":1}`: 0, `"NaN"`: 0, `"Inf"`: 0, "0.5": 0,
 	} {
 		api, client := start(t)
@@ -247,7 +250,7 @@ func TestNext(t *testing.T) {
 		if err != nil || got != test.want {
 			t.Errorf("Next with the answer %q = %+v, %v, want %+v", test.body, got, err, test.want)
 		}
-		if r := api.Await(extensiontest.Next, 1); r.Body != "" || r.Header.Get("Lambda-Extension-Identifier") != extensiontest.Identifier {
+		if r := api.Await(extensiontest.Next, 1); r.Body != "" || r.Header.Get("Content-Type") != "" || r.Header.Get("Lambda-Extension-Identifier") != extensiontest.Identifier {
 			t.Errorf("next was asked for with body %q and header %v, want no body and the identifier", r.Body, r.Header)
 		}
 	}

@@ -63,7 +63,7 @@ const maxMillis = 253_402_300_799_999
 // epochMillis reads a time in whatever form of a number, also in quotes; 0 for none.
 func epochMillis(raw json.RawMessage) int64 {
 	ms, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
-	if err != nil || !(ms >= 1 && ms <= maxMillis) { // nor is it NaN
+	if err != nil || !(ms >= 0 && ms <= maxMillis) { // nor is it NaN
 		return 0
 	}
 	return int64(ms)

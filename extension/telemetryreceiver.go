@@ -107,13 +107,12 @@ type limited struct {
 	net.Listener
 	free   chan struct{}
 	closed chan struct{}
-	once   sync.Once
 }
 
 // Close ends the wait of Accept, too: net/http waits for that before it looks at
-// connections, and without a limit.
+// connections, and without a limit. It calls Close once.
 func (l *limited) Close() error {
-	l.once.Do(func() { close(l.closed) })
+	close(l.closed)
 	return l.Listener.Close()
 }
 

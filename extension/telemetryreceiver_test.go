@@ -108,6 +108,8 @@ func TestDelivery(t *testing.T) {
 		{"sixteen spans", "[" + item(`{"spans":[`+strings.Repeat(span, 15)+`{"name":"x","durationMs":1}]}`) + "]", 200,
 			[]extension.PlatformEvent{{Time: known.Time, Type: known.Type, Spans: map[string]time.Duration{"x": time.Millisecond}}}},
 		{"seventeen", "[" + item(`{"spans":[`+strings.Repeat(span, 16)+`{"name":"x","durationMs":1}]}`) + "]", 200, nil},
+		{"the longest request id", "[" + item(`{"requestId":"`+strings.Repeat("r", 64)+`"}`) + "]", 200,
+			[]extension.PlatformEvent{{Time: known.Time, Type: known.Type, RequestID: strings.Repeat("r", 64)}}},
 		{"a long request id", "[" + item(`{"requestId":"`+strings.Repeat("r", 65)+`"}`) + "]", 200, nil},
 		{"no time", `[{"type":"platform.report","record":{}}]`, 200, nil},
 		{"items that are no events", `[1,"x",null,[],` + report + `]`, 200, []extension.PlatformEvent{known}},
@@ -242,6 +244,56 @@ func TestManyDeliverers(t *testing.T) {
 	})
 }
 
+// TestDeafDeliverers has as many deliveries as may come at once, of whom nobody reads the
+// answer: who comes after them is accepted when their time is over.
+func TestDeafDeliverers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		listener := make(pipes)
+		l := extension.ReceiveTelemetry(listener, func(extension.PlatformEvent) {})
+		defer l.Close(t.Context())
+		uri, err := url.Parse(l.URI())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range extension.MaxDeliverers {
+			client, server := net.Pipe()
+			defer client.Close()
+			listener <- server
+			fmt.Fprintf(client, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]", uri.Path)
+		}
+		start := time.Now()
+		client, server := net.Pipe()
+		defer client.Close()
+		select {
+		case listener <- server:
+		case <-time.After(time.Minute):
+		}
+		if waited := time.Since(start); waited != 5*time.Second {
+			t.Errorf("one more connection is accepted after %v, want 5s", waited)
+		}
+	})
+}
+
+// TestLargeHeader checks that what comes before the path is known is bounded, too.
+func TestLargeHeader(t *testing.T) {
+	t.Parallel()
+	r := receive(t)
+	req, err := http.NewRequest(http.MethodPost, "http://"+r.addr+r.path, strings.NewReader("[]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Large", strings.Repeat("x", 32<<10))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("a header of 32 KB is answered with %d, want 431", resp.StatusCode)
+	}
+}
+
 // failing is a listener that fails at first in a way that passes, as where there are no
 // descriptors left.
 type failing struct {
@@ -284,10 +336,12 @@ func TestCloseAmongSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		listener := make(pipes)
 		l := extension.ReceiveTelemetry(listener, func(extension.PlatformEvent) {})
+		var clients []net.Conn
 		for range extension.MaxDeliverers {
 			client, server := net.Pipe()
 			defer client.Close()
 			listener <- server
+			clients = append(clients, client)
 		}
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -296,6 +350,14 @@ func TestCloseAmongSilence(t *testing.T) {
 		l.Close(ctx)
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("Close takes %v, want 1s", took)
+		}
+		for _, client := range clients {
+			if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+				t.Errorf("after Close a connection gives %v, want EOF", err)
+			}
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("the connections end after %v, want 1s", took)
 		}
 	})
 }

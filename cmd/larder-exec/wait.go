@@ -72,37 +72,30 @@ func (w *wait) check(received int) error {
 		": does something else listen at this port? Then give Larder another one by " + portVariable)
 }
 
-// initTimeout reads the setting, written as the extension reads it, in seconds that are
-// rounded up. What it cannot read is as long as can be: the extension refuses it, and
-// will say so.
+// initTimeout reads the setting in seconds, rounded up: whole numbers, as in 7, 7s, 7500ms
+// and 1m30s. Anything else is as long as can be: it is written oddly, or the extension
+// refuses it, and will say so.
 func initTimeout(text string) int {
-	text = strings.TrimSpace(text)
-	if text == "" {
+	if text = strings.TrimSpace(text); text == "" {
 		return defaultInit
 	}
-	total := 0
-	for text != "" && total <= maxInit {
-		rest := strings.TrimLeft(text, "0123456789.")
-		number, fraction, _ := strings.Cut(text[:len(text)-len(rest)], ".")
-		text = strings.TrimLeft(rest, "hmsnuµμ")
-		n, err := strconv.Atoi("0" + number)
-		if err != nil || number+fraction == "" {
+	total, n := 0, 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case '0' <= c && c <= '9':
+			n = min(10*n+int(c-'0'), 1000*maxInit)
+			continue
+		case c == 'm' && i+1 < len(text) && text[i+1] == 's':
+			total += n/1000 + 1
+			i++
+		case c == 'm':
+			total += 60 * n
+		case c == 's':
+			total += n
+		default:
 			return maxInit
 		}
-		n = min(n, 1000*maxInit)
-		if fraction != "" {
-			n++
-		}
-		switch rest[:len(rest)-len(text)] {
-		case "", "s":
-		case "m":
-			n *= 60
-		case "h":
-			n *= 3600
-		default: // parts of a second
-			n = n/1000 + 1
-		}
-		total += n
+		n = 0
 	}
-	return min(total, maxInit)
+	return min(total+n, maxInit)
 }
