@@ -12,6 +12,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -124,9 +125,17 @@ func (t *Timeline) tiles() []tile {
 		tiles = append(tiles, tile{"invokes", strconv.Itoa(len(answers)), "median " + short(answers[len(answers)/2]) + " to the response"})
 	}
 	s := t.summary
-	tiles = append(tiles, tile{"reads", strconv.Itoa(total(s.reads)), s.results("waited")})
+	if s.reads == nil {
+		tiles = append(tiles, tile{"reads", "?", strings.TrimPrefix(unknownReads, "reads: ")})
+	} else {
+		tiles = append(tiles, tile{"reads", strconv.Itoa(total(s.reads)), s.results("waited")})
+	}
 	if s.standIn {
-		tiles = append(tiles, tile{"AWS calls", strconv.Itoa(total(s.calls)), fmt.Sprintf("these reads one by one: %d", s.oneByOne)})
+		says := ""
+		if s.oneByOne >= 0 {
+			says = fmt.Sprintf("these reads one by one: %d", s.oneByOne)
+		}
+		tiles = append(tiles, tile{"AWS calls", strconv.Itoa(total(s.calls)), says})
 	}
 	return tiles
 }

@@ -122,7 +122,7 @@ shutdown larder: exit 0 | 0 ms | 4.50 ms
 `)
 	for _, want := range []string{
 		"<b>61.0 ms</b> prefetch done after 12.5 ms", "<b>1</b> median 10.0 ms to the response",
-		"<b>5</b> 2 hits, 0 waited, 1 miss, 1 stale, 1 failed", "<b>4</b> these reads one by one: 5",
+		"<b>6</b> 2 hits, 1 waited, 1 miss, 1 stale, 1 failed", "<b>4</b> these reads one by one: 10",
 		"The extensions' logs have lines that somebody should read: 1 of level WARN, 0 of level ERROR.",
 	} {
 		if !strings.Contains(page, want) {

@@ -66,9 +66,47 @@ func (b *builder) countRead(r record) {
 	if of.reads == nil {
 		of.reads = map[read]int{}
 	}
-	of.reads[read{r.kindOfRead(), r.known.Ref}]++
+	of.reads[read{r.kindOfRead(), r.nameOfRead()}]++
 	b.summary.reads[r.kindOfRead()]++
-	b.summary.oneByOne += b.pages(r.known.Ref)
+	if r.known.Ref != "" {
+		b.summary.oneByOne += b.pages(r.known.Ref)
+	} else {
+		b.summary.oneByOne += b.variables()
+	}
+}
+
+// variables returns how many calls it takes to read all variables one by one.
+func (b *builder) variables() (calls int) {
+	for _, d := range b.logs.Declared {
+		if d.Variable != "LARDER_PREFETCH" {
+			calls += b.pages(d.Ref)
+		}
+	}
+	if calls > 0 {
+		return calls
+	}
+	for _, r := range b.records { // it has not come to its end
+		if r.msg == "prefetch done" {
+			calls = max(calls, r.known.Declared)
+		}
+	}
+	return calls
+}
+
+// checkReads makes sure that no reads are told where they are not known. An extension
+// logs each at level DEBUG only; without that there may be what it has counted.
+func (b *builder) checkReads() {
+	debug := func(r record) bool { return r.level == "DEBUG" }
+	extension := func(e lambdatest.Event) bool { return e.Kind == lambdatest.Spawn }
+	if slices.ContainsFunc(b.records, debug) || !slices.ContainsFunc(b.in.Events, extension) {
+		return
+	}
+	b.summary.reads, b.summary.oneByOne = nil, -1
+	if c := b.logs.Counters; c != nil {
+		b.summary.reads = map[kind]int{
+			kindReadHit: c.Hits, kindReadWait: c.Waits, kindReadMiss: c.Misses, kindReadStale: c.Stale, kindReadError: total(c.Errors),
+		}
+	}
 }
 
 func (b *builder) pages(ref string) int {

@@ -41,7 +41,10 @@ func printable(s string) string {
 }
 
 func (s summary) text() string {
-	text := count(total(s.reads), "read") + ": " + s.results("waited for") + "\n"
+	text := unknownReads + "\n"
+	if s.reads != nil {
+		text = count(total(s.reads), "read") + ": " + s.results("waited for") + "\n"
+	}
 	if !s.standIn {
 		return text
 	}
@@ -53,8 +56,14 @@ func (s summary) text() string {
 	if len(actions) > 0 {
 		text += " (" + strings.Join(actions, ", ") + ")"
 	}
-	return text + fmt.Sprintf("; these reads one by one: %d\n", s.oneByOne)
+	if s.oneByOne >= 0 {
+		text += fmt.Sprintf("; these reads one by one: %d", s.oneByOne)
+	}
+	return text + "\n"
 }
+
+// unknownReads is what there is to tell of reads that nobody has told of.
+const unknownReads = "reads: not known, an extension's log tells of them in JSON and at level DEBUG"
 
 // results tells how reads were answered; waited is the word for those that waited.
 func (s summary) results(waited string) string {

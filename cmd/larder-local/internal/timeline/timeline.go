@@ -68,10 +68,10 @@ type entry struct {
 
 // A summary counts what was read and what that took.
 type summary struct {
-	reads    map[kind]int   // but for those that named nothing, such as those without a token
+	reads    map[kind]int   // but for those that named nothing, such as those without a token; nil if not known
 	standIn  bool           // calls is known
 	calls    map[string]int // to AWS, by action
-	oneByOne int            // calls of the same reads without Larder: one a read, and for a tree one a page
+	oneByOne int            // calls of the same reads without Larder: one a read, and for a tree one a page; -1 if not known
 }
 
 const platform = "lambda"
@@ -82,6 +82,7 @@ type builder struct {
 	entries []*entry
 	phases  phases
 	records []record // of the extensions' logs, by their time
+	logs    logs     // what they tell
 	summary summary
 }
 
@@ -98,6 +99,7 @@ func Build(in Input) *Timeline {
 		b.line(l)
 	}
 	b.records = byTime(b.records, func(r record) time.Time { return r.time })
+	b.logs = readLogs(b.records)
 	for _, r := range b.records {
 		b.record(r)
 	}
@@ -110,8 +112,9 @@ func Build(in Input) *Timeline {
 	for _, p := range b.phases {
 		p.listReads()
 	}
+	b.checkReads()
 	slices.SortStableFunc(b.entries, func(x, y *entry) int { return cmp.Compare(x.at, y.at) })
-	return &Timeline{entries: b.entries, summary: b.summary, charts: b.charts(), logs: readLogs(b.records)}
+	return &Timeline{entries: b.entries, summary: b.summary, charts: b.charts(), logs: b.logs}
 }
 
 // sorted returns the same in the order of time.
@@ -211,7 +214,7 @@ func (b *builder) record(r record) {
 	case r.msg == "read" && r.known.Path == "/env": // larder-exec, as a rule
 		b.add(r.time, r.source, fmt.Sprintf("all variables given out after %.1f ms", r.known.Millis))
 	}
-	if r.msg == "read" && r.known.Ref != "" {
+	if r.msg == "read" && (r.known.Ref != "" || r.known.Path == "/env" && r.known.Result != "refused") {
 		b.countRead(r)
 	}
 }

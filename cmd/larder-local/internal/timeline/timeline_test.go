@@ -114,7 +114,7 @@ func TestWholeRun(t *testing.T) {
      13.0  larder   next
      60.0  runtime  next
      60.0  lambda   init done after 60.0 ms
-                      waited for: secretsmanager://x
+                      waited for: all variables, secretsmanager://x
      61.0  lambda   invoke 1
      63.0  runtime  invoke 1 answered after 2.0 ms
                       hit: secretsmanager://x#f ×2, ssm:///p/*
@@ -131,8 +131,8 @@ func TestWholeRun(t *testing.T) {
      91.0  runtime  ended by signal: killed
    1234.6  larder   exit 0
 
-7 reads: 3 hits, 1 waited for, 1 miss, 1 stale, 1 failed
-3 AWS calls (BatchGetSecretValue 1, GetParameter 2); these reads one by one: 9
+8 reads: 3 hits, 2 waited for, 1 miss, 1 stale, 1 failed
+3 AWS calls (BatchGetSecretValue 1, GetParameter 2); these reads one by one: 14
 `)
 }
 
@@ -213,6 +213,49 @@ func TestFailures(t *testing.T) {
 
 0 reads: 0 hits, 0 waited for, 0 misses
 `)
+}
+
+// What nobody has told is not known, and no zero. What the extension has counted is.
+func TestUnknownReads(t *testing.T) {
+	t.Parallel()
+	spawn := []lambdatest.Event{{Time: at(0.5), Kind: lambdatest.Spawn, Source: "larder"}}
+	const (
+		none   = "reads: not known, an extension's log tells of them in JSON and at level DEBUG\n0 AWS calls\n"
+		counts = `,"reason":"spindown","reads":9,"hits":3,"waits":1,"misses":2,"stale":1,"refused":4,"errors":{"Denied":1,"NotFound":1}`
+	)
+	tests := []struct {
+		name  string
+		in    timeline.Input
+		want  string
+		tiles []string
+	}{
+		{"no extension", timeline.Input{}, "0 reads: 0 hits, 0 waited for, 0 misses\n0 AWS calls; these reads one by one: 0\n",
+			[]string{"<b>0</b> 0 hits", "<b>0</b> these reads one by one: 0"}},
+		{"no log", timeline.Input{Events: spawn}, none, []string{"<b>?</b> not known", "<b>0</b> </dd>"}},
+		{"level WARN", timeline.Input{Events: spawn, Lines: []timeline.Line{
+			logged(12, "WARN", "read", `,"path":"/value","ref":"ssm:///p","result":"Denied","status":403,"ms":1`)}}, none, []string{"<b>?</b> not known"}},
+		{"level INFO", timeline.Input{Events: spawn, Lines: []timeline.Line{logged(12, "INFO", "shutdown", counts)}},
+			"9 reads: 3 hits, 1 waited for, 2 misses, 1 stale, 2 failed\n0 AWS calls\n", []string{"<b>9</b> 3 hits, 1 waited"}},
+		{"all variables", timeline.Input{Events: spawn, Pages: func(string) int { return 3 }, Lines: []timeline.Line{
+			logged(12, "DEBUG", "read", `,"path":"/env","result":"wait","status":200,"ms":7.04`),
+			logged(13, "DEBUG", "read", `,"path":"/env","result":"refused","status":403,"ms":7.04`),
+			logged(20, "DEBUG", "declared", `,"variable":"A","ref":"secretsmanager://a","state":"fresh"`),
+			logged(20, "DEBUG", "declared", `,"variable":"T","ref":"ssm:///t/*","state":"fresh"`),
+			logged(20, "DEBUG", "declared", `,"variable":"LARDER_PREFETCH","ref":"secretsmanager://b","state":"fresh"`)}},
+			"1 read: 0 hits, 1 waited for, 0 misses\n0 AWS calls; these reads one by one: 4\n", []string{"<b>1</b> 0 hits, 1 waited"}},
+	}
+	for _, test := range tests {
+		test.in.StandIn = true
+		if got := render(t, test.in); !strings.HasSuffix(got, "\n\n"+test.want) {
+			t.Errorf("%s: the text is\n%s\nwant at its end\n%s", test.name, got, test.want)
+		}
+		page := renderPage(t, test.in)
+		for _, want := range test.tiles {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: the page lacks %q", test.name, want)
+			}
+		}
+	}
 }
 
 // Warnings and errors are shown in full, other programs' lines as they are.
