@@ -40,7 +40,7 @@ const bars = [...document.querySelectorAll("[data-kind]")].map(bar => {
 		trackLeft: track.left, trackRight: track.right, color: style.stroke == "none" ? style.fill : style.stroke};
 });
 const axes = [...document.querySelectorAll(".axis svg")].map(axis => [...axis.querySelectorAll("text")]
-	.filter(text => text.textContent).map(text => text.getBoundingClientRect())
+	.filter(text => text.textContent).map(text => text.getBoundingClientRect()).filter(box => box.width)
 	.map(box => ({left: box.left, right: box.right, trackRight: axis.getBoundingClientRect().right})));
 const words = [...document.querySelectorAll("h1, h2, p, th, td, dt, dd, li, span, b")].map(e => getComputedStyle(e).color);
 const root = document.documentElement;
@@ -49,9 +49,12 @@ found.type = "application/json";
 found.id = "found";
 found.textContent = JSON.stringify({bars, axes, words, paper: getComputedStyle(document.body).backgroundColor,
 	overflow: root.scrollWidth - root.clientWidth});
-document.body.append(found);
+parent.document.body.append(found);
 console.log("measured");
 </script>`
+
+// narrow is a page with another one in it, on a window as wide as a phone: chromium's own has 500 pixels at least.
+const narrow = `<!doctype html><body style="margin: 0"><iframe style="border: 0; width: 360px; height: 3000px" srcdoc="%s"></iframe>`
 
 // measured is what measure writes.
 type measured struct {
@@ -109,11 +112,15 @@ func TestReportInBrowser(t *testing.T) {
 	if err := os.WriteFile(probe, content, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	phone := filepath.Join(t.TempDir(), "phone.html")
+	if err := os.WriteFile(phone, []byte(fmt.Sprintf(narrow, html.EscapeString(string(content)))), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	bright, night := b.measure(t, probe, light, ""), b.measure(t, probe, dark, "report-dark.png")
 	if l, d := luminance(t, bright.Paper), luminance(t, night.Paper); l < 0.8 || d > 0.1 {
 		t.Errorf("the page is %s by day and %s by night", bright.Paper, night.Paper)
 	}
-	for _, m := range []measured{bright, night} {
+	for _, m := range []measured{bright, night, b.measure(t, phone, light, "report-phone.png")} {
 		checkPlaces(t, m)
 		checkContrast(t, m)
 	}

@@ -59,14 +59,14 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	var envFile, event, events string
 	flags := flag.NewFlagSet("larder-local run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.StringVar(&o.layer, "layer", "", "the layer's zip `file`, or a folder with its content")
-	flags.StringVar(&o.secrets, "secrets", "", "serve the secrets and parameters in this YAML `file` as AWS would")
+	flags.Var(once{&o.layer}, "layer", "the layer's zip `file`, or a folder with its content; of several layers a folder into which all are unpacked in their order, as Lambda does")
+	flags.Var(once{&o.secrets}, "secrets", "serve the secrets and parameters in this YAML `file` as AWS would")
 	flags.Var(o.changes, "change", "before invoke N, have AWS be what the file says, as `N=FILE`: other values are rotations, missing ones deletions; may be repeated")
 	flags.Var(&env, "env", "set a variable of the function, `NAME=value`; may be repeated")
-	flags.StringVar(&envFile, "env-file", "", "set the variables in this `file`, one NAME=value a line")
+	flags.Var(once{&envFile}, "env-file", "set the variables in this `file`, one NAME=value a line")
 	flags.IntVar(&o.invokes, "invoke", 3, "how `often` to invoke; by default at least once for each line of --events")
 	flags.StringVar(&event, "event", "{}", "the event of every invoke, as `JSON`")
-	flags.StringVar(&events, "events", "", "a `file` of events, one JSON a line, used by turns")
+	flags.Var(once{&events}, "events", "a `file` of events, one JSON a line, used by turns")
 	flags.DurationVar(&o.timeout, "timeout", 3*time.Second, "the function's timeout")
 	flags.DurationVar(&o.limit, "init-timeout", 0, "the time that init may take; by default what Lambda gives it in that mode, 10s on demand")
 	flags.StringVar((*string)(&o.mode), "mode", string(lambdatest.OnDemand), "the `kind` of environment: on-demand, provisioned-concurrency, snap-start or lambda-managed-instances")
@@ -75,8 +75,8 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.StringVar(&o.handler, "handler", "app.handler", "the function's handler, for runtimes that look at it")
 	flags.IntVar(&o.memory, "memory", 128, "the function's memory in `MB`, of which it is only told")
 	flags.IntVar(&o.port, "port", -1, "the extension's `port`; 0 picks a free one")
-	flags.StringVar(&o.responses, "responses", "", "write the function's responses to this `file`; they may hold secrets")
-	flags.StringVar(&o.report, "report", "", "write the timeline as an HTML page to this `file`: bars on a time axis, the declared references, the counters")
+	flags.Var(once{&o.responses}, "responses", "write the function's responses to this `file`; they may hold secrets")
+	flags.Var(once{&o.report}, "report", "write the timeline as an HTML page to this `file`: bars on a time axis, the declared references, the counters")
 	flags.BoolVar(&o.log, "log", false, "show all lines that the processes print")
 	help := func() {
 		io.WriteString(stdout, usage)
@@ -175,6 +175,22 @@ func (o *options) readEvents(event, path string, invokesGiven bool) error {
 	if !invokesGiven {
 		o.invokes = max(o.invokes, len(o.events))
 	}
+	return nil
+}
+
+// once is the path of a file, as a flag that is given once: of two the first would be left
+// out without a word.
+type once struct{ path *string }
+
+// String is the default that the help shows, which is none.
+func (o once) String() string { return "" }
+
+// Set takes the path.
+func (o once) Set(path string) error {
+	if *o.path != "" {
+		return errors.New("the flag is given twice")
+	}
+	*o.path = path
 	return nil
 }
 

@@ -179,7 +179,10 @@ func layer(t *testing.T) (dir, self string) {
 func larderLocal(t *testing.T, mode string, flags ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	dir, self := layer(t)
-	args := slices.Concat([]string{"run", "--layer", dir, "--env", roleVariable + "=1", "--timeout", "20s"}, flags, []string{"--", self, mode})
+	if !slices.Contains(flags, "--layer") {
+		flags = slices.Concat(flags, []string{"--layer", dir})
+	}
+	args := slices.Concat([]string{"run", "--env", roleVariable + "=1", "--timeout", "20s"}, flags, []string{"--", self, mode})
 	var out, err bytes.Buffer
 	code = run(t.Context(), args, &out, &err)
 	return code, out.String(), err.String()
@@ -436,6 +439,12 @@ func TestMisuse(t *testing.T) {
 	}{
 		{nil, "one command"},
 		{[]string{"start"}, "one command"},
+		{[]string{"run", "--layer", "a", "--layer", "b", "--", "x"}, "flag -layer: the flag is given twice"},
+		{[]string{"run", "--secrets", "a", "--secrets", "a", "--", "x"}, "flag -secrets: the flag is given twice"},
+		{[]string{"run", "--env-file", "a", "--env-file=b", "--", "x"}, "flag -env-file: the flag is given twice"},
+		{[]string{"run", "--events", "a", "--events", "b", "--", "x"}, "flag -events: the flag is given twice"},
+		{[]string{"run", "--report", "a", "--report", "b", "--", "x"}, "flag -report: the flag is given twice"},
+		{[]string{"run", "--responses", "a", "--responses", "b", "--", "x"}, "flag -responses: the flag is given twice"},
 		{[]string{"run"}, "no command"},
 		{[]string{"run", "--nonsense", "--", "x"}, "-nonsense"},
 		{[]string{"run", "--invoke", "-1", "--", "x"}, "--invoke"},

@@ -52,14 +52,20 @@ func (b *bench) run(ts *testscript.TestScript, neg bool, args []string) {
 	port, err := b.freePort()
 	ts.Check(err)
 	flags := []string{
-		"run", "--log", "--layer", ts.Getenv("LAYER"), "--responses", "responses", "--port", port,
+		"run", "--log", "--responses", "responses", "--port", port,
 		"--env", noRaceSleep, "--invoke", "0", "--timeout", patience.String(), "--init-timeout", patience.String(),
 	}
+	otherwise := func(flag, value string) {
+		if !slices.Contains(args, flag) {
+			flags = append(flags, flag, value)
+		}
+	}
+	otherwise("--layer", ts.Getenv("LAYER"))
 	if exists(ts, "secrets.yaml") {
-		flags = append(flags, "--secrets", "secrets.yaml")
+		otherwise("--secrets", "secrets.yaml")
 	}
 	if exists(ts, "env") {
-		flags = append(flags, "--env-file", "env")
+		otherwise("--env-file", "env")
 	}
 	if exists(ts, "init") {
 		flags = append(flags, "--env", "READER_INIT="+events(ts, "init")[0])
@@ -67,7 +73,8 @@ func (b *bench) run(ts *testscript.TestScript, neg bool, args []string) {
 	if exists(ts, "reads") {
 		all := events(ts, "reads")
 		ts.Check(os.WriteFile(ts.MkAbs("events"), []byte(strings.Join(all, "\n")), 0o644))
-		flags = append(flags, "--events", "events", "--invoke", strconv.Itoa(len(all)))
+		flags = append(flags, "--invoke", strconv.Itoa(len(all)))
+		otherwise("--events", "events")
 	}
 	if !slices.Contains(args, "--") {
 		args = append(slices.Clone(args), "--", "reader")
