@@ -33,28 +33,44 @@ rotation    := $(if $(filter go,$(EXAMPLE)),dist/rotation,$(bootstrap) rotation)
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
 
+# What needs Go says so if there is none, in one line, or in Go's own words if it is no Go for
+# this module. It is never up to date, nor is what depends on it: Go knows that of each program.
+.PHONY: go
+go:
+	@command -v go >/dev/null || { echo "Go is missing: install it from https://go.dev/dl, and see that it is in the PATH" >&2; exit 1; }
+	@go version >/dev/null
+
+# So does an example, where it was asked for by name and this machine has not what it runs on.
+interpreter := $(filter python node,$(EXAMPLE))
+.PHONY: python node
+python:
+	@python3 -c '' 2>/dev/null || { echo "EXAMPLE=python wants python3, which is missing" >&2; exit 1; }
+node:
+	@node -e fetch 2>/dev/null || { echo "EXAMPLE=node wants Node.js 18 or later, which is missing" >&2; exit 1; }
+
 .PHONY: run
-run: dist/larder-$(machine).zip dist/larder-local $(bootstrap) ## the layer and an example function on this machine, and dist/report.html about it [EXAMPLE=python|node|go]
+run: dist/larder-$(machine).zip dist/larder-local $(bootstrap) $(interpreter) ## the layer and an example function on this machine, and dist/report.html about it [EXAMPLE=python|node|go]
 	dist/larder-local run --report dist/report.html --layer $< --secrets examples/secrets.yaml --env-file examples/function.env -- $(bootstrap)
 
 .PHONY: run-environment
-run-environment: dist/larder-$(machine).zip dist/larder-local $(firstword $(environment)) ## the same by plain environment variables [EXAMPLE=python|node|go]
+run-environment: dist/larder-$(machine).zip dist/larder-local $(firstword $(environment)) $(interpreter) ## the same by plain environment variables [EXAMPLE=python|node|go]
 	dist/larder-local run --report dist/report.html --layer $< --secrets examples/secrets.yaml --env-file examples/environment/function.env -- $(environment)
 
 .PHONY: run-rotation
-run-rotation: dist/larder-$(machine).zip dist/larder-local $(firstword $(rotation)) ## a password rotates under an example function [EXAMPLE=python|node|go]
+run-rotation: dist/larder-$(machine).zip dist/larder-local $(firstword $(rotation)) $(interpreter) ## a password rotates under an example function [EXAMPLE=python|node|go]
 	dist/larder-local run --report dist/report.html --layer $< --secrets examples/rotation/secrets.yaml --change 2=examples/rotation/rotated.yaml \
 		--events examples/rotation/events.jsonl --env-file examples/rotation/function.env -- $(rotation)
 
 .PHONY: screenshots
-screenshots: ## pictures of the page that make run writes, in dist, from Debian's chromium
+screenshots: go ## pictures of the page that make run writes, in dist, from Debian's chromium
 	@mkdir -p dist
 	LARDER_SCREENSHOTS="$(CURDIR)/dist" go test -count=1 -v -run '^TestReportInBrowser$$' ./examples
 
 .PHONY: test
-test: ## unit and script tests, with the race detector where there is a C compiler
-	@if [ "$$(go env CGO_ENABLED)" = 1 ]; then set -x; go test -race ./...; \
-	else echo "no C compiler: testing without the race detector"; set -x; go test ./...; fi
+test: go ## unit and script tests, with the race detector where there is a C compiler
+	@if go build -race runtime/cgo 2>/dev/null; then set -x; go test -race ./...; \
+	else echo "testing without the race detector: it wants cgo and a C compiler, and here are CGO_ENABLED=$$(go env CGO_ENABLED) CC=$$(go env CC)"; \
+	set -x; go test ./...; fi
 
 .PHONY: test-integration
 test-integration: layer ## the layer, template.yaml, publishing and larder check against moto, a third party's AWS, and the examples under AWS's runtime clients
@@ -70,7 +86,7 @@ publish: layer ## both layers to your account: REGIONS="eu-west-1 us-east-1" [OR
 	@REGIONS="$(REGIONS)" ORG="$(ORG)" NAME="$(NAME)" layer/publish.sh
 
 .PHONY: lint
-lint: ## gofmt, go vet, staticcheck
+lint: go ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l examples/go $$(go list -tags integration -f '{{.Dir}}' ./...)); \
 	if [ -n "$$unformatted" ]; then echo "gofmt -w is due:" $$unformatted >&2; exit 1; fi
 	go vet -tags integration,soak ./...
@@ -78,13 +94,13 @@ lint: ## gofmt, go vet, staticcheck
 	go run $(STATICCHECK) -tags integration,soak ./...
 
 .PHONY: vuln
-vuln: ## known vulnerabilities in what we call, from Go's database
+vuln: go ## known vulnerabilities in what we call, from Go's database
 	go run $(GOVULNCHECK) ./...
 
 N ?= 20000
 
 .PHONY: soak
-soak: ## N invokes while AWS fails in every way and values change, with the race detector; a few minutes [N=20000] [SEED=]
+soak: go ## N invokes while AWS fails in every way and values change, with the race detector; a few minutes [N=20000] [SEED=]
 	N=$(N) SEED=$(SEED) go test -race -tags soak -timeout 0 -v -run '^TestSoak$$' ./cmd/larder
 
 # Counted, not timed: until Go 1.27 a timed run may end in "context deadline exceeded" although nothing was
@@ -93,7 +109,7 @@ soak: ## N invokes while AWS fails in every way and values change, with the race
 FUZZRUNS ?= 20000
 
 .PHONY: fuzz
-fuzz: ## every fuzz target FUZZRUNS times [FUZZRUNS=20000]
+fuzz: go ## every fuzz target FUZZRUNS times [FUZZRUNS=20000]
 	@grep -rE --include='*_test.go' --exclude-dir=dist '^func Fuzz' . | \
 	sed 's|/[^/]*_test.go:func \(Fuzz[A-Za-z0-9_]*\).*| \1|' | while read -r folder target; do \
 		echo "$$folder $$target"; \
@@ -101,7 +117,7 @@ fuzz: ## every fuzz target FUZZRUNS times [FUZZRUNS=20000]
 	done
 
 .PHONY: bench
-bench: ## start-up and memory beside a bare extension, the wrapper beside none, and what a read costs
+bench: go ## start-up and memory beside a bare extension, the wrapper beside none, and what a read costs
 	env -u AWS_CA_BUNDLE go test -run '^$$' -bench 'Startup|Wrapper' -benchtime 40x ./cmd/larder
 	go test -run '^$$' -bench . -benchmem ./cache ./server
 
@@ -120,23 +136,21 @@ endef
 
 # AWS SAM builds a layer by the target build-<LogicalId>, into ARTIFACTS_DIR: see template.yaml.
 .PHONY: build-LayerX86 build-LayerArm64
-build-LayerX86:
+build-LayerX86: go
 	$(call stage,x86_64,$(ARTIFACTS_DIR))
-build-LayerArm64:
+build-LayerArm64: go
 	$(call stage,arm64,$(ARTIFACTS_DIR))
 
-# Go knows what is up to date: these are always made.
-.PHONY: FORCE
-dist/larder-x86_64.zip dist/larder-arm64.zip: dist/larder-%.zip: FORCE
+dist/larder-x86_64.zip dist/larder-arm64.zip: dist/larder-%.zip: go
 	@rm -rf dist/$*
 	$(call stage,$*,dist/$*)
 	@$(GO) run ./layer/pack dist/$* $@
 
-dist/larder-local: FORCE
+dist/larder-local: go
 	@$(BUILD) -o $@ ./cmd/larder-local
 
-dist/bootstrap: FORCE
+dist/bootstrap: go
 	@cd examples/go && $(BUILD) -tags lambda.norpc -o "$(CURDIR)/$@" .
 
-dist/environment dist/rotation: dist/%: FORCE
+dist/environment dist/rotation: dist/%: go
 	@cd examples/go && $(BUILD) -tags lambda.norpc -o "$(CURDIR)/$@" ./$*
