@@ -68,7 +68,10 @@ func (l *Lifecycle) Run(ctx context.Context) error {
 			l.shutdown(ctx, event)
 			return nil
 		default: // it was not asked for: there is nothing to do about it
-			sleep(ctx, pause)
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
 			pause = min(2*pause, maxPause)
 		}
 	}
@@ -80,15 +83,6 @@ const (
 	minPause = 10 * time.Millisecond
 	maxPause = time.Second
 )
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
 
 // Fail registers only to tell Lambda that this extension cannot start.
 // Lambda hears nothing from a process that has not registered.
