@@ -4,17 +4,21 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
+// byteOrderMark is what some editors write before a text.
+var byteOrderMark = []byte("\ufeff")
+
 // Pick returns the part of a JSON value that field names: a top-level field, or
 // a JSON Pointer (RFC 6901) when it starts with '/'. A JSON string comes out
-// bare, anything else as compact JSON. An empty field returns the value as it is.
+// bare, anything else as compact JSON. A byte order mark before the JSON is no
+// part of it. An empty field returns the value as it is.
 //
 // The error has class NotJSON or FieldMissing, and names neither the value nor
-// anything in it but the field.
+// anything in it but the field. A field that is null has no value, so it is
+// missing; a string that no UTF-8 can say is not text.
 func (v Value) Pick(field string) (Value, error) {
 	if field == "" {
 		return v, nil
@@ -26,45 +30,26 @@ func (v Value) Pick(field string) (Value, error) {
 			path[i] = unescapePointer(path[i])
 		}
 	}
-	raw := json.RawMessage(v.Reveal())
+	raw := bytes.TrimPrefix(v.Reveal(), byteOrderMark)
 	// encoding/json takes bytes that are not UTF-8, too, but would change them.
 	if !utf8.Valid(raw) || !json.Valid(raw) {
 		return Value{}, &Error{Class: NotJSON, Message: fmt.Sprintf("the value is not JSON, so it has no field %q", field)}
 	}
-	for _, name := range path {
-		var ok bool
-		if raw, ok = child(raw, name, pointer); !ok {
-			return Value{}, &Error{Class: FieldMissing, Message: fmt.Sprintf("the value has no field %q", field)}
-		}
+	found, _ := document{raw, pointer}.find(0, path)
+	switch {
+	case found == nil:
+		return Value{}, &Error{Class: FieldMissing, Message: fmt.Sprintf("the value has no field %q", field)}
+	case string(found) == "null":
+		return Value{}, &Error{Class: FieldMissing, Message: fmt.Sprintf("the field %q is null", field)}
+	case found[0] == '"' && hasHalfPair(found):
+		return Value{}, &Error{Class: NotJSON, Message: fmt.Sprintf("the field %q is no text: it has half of a surrogate pair in it", field)}
 	}
-	return bare(raw), nil
-}
-
-// child returns the member of a JSON object or, in a JSON Pointer, of an array,
-// which has no named fields. raw is valid JSON.
-func child(raw json.RawMessage, name string, pointer bool) (json.RawMessage, bool) {
-	switch raw = bytes.TrimSpace(raw); {
-	case raw[0] == '{':
-		var object map[string]json.RawMessage
-		if json.Unmarshal(raw, &object) != nil {
-			return nil, false
-		}
-		member, ok := object[name]
-		return member, ok
-	case raw[0] == '[' && pointer:
-		var array []json.RawMessage
-		i, err := strconv.Atoi(name)
-		if err != nil || strconv.Itoa(i) != name || json.Unmarshal(raw, &array) != nil || i < 0 || i >= len(array) {
-			return nil, false
-		}
-		return array[i], true
-	}
-	return nil, false
+	return bare(found), nil
 }
 
 // bare returns a JSON string without its quotes and anything else compact.
-func bare(raw json.RawMessage) Value {
-	if raw = bytes.TrimSpace(raw); raw[0] == '"' {
+func bare(raw []byte) Value {
+	if raw[0] == '"' {
 		var text string
 		if json.Unmarshal(raw, &text) == nil {
 			return NewValue([]byte(text))
@@ -95,5 +80,8 @@ func escapePointer(name string) string {
 }
 
 func unescapePointer(part string) string {
+	if !strings.Contains(part, "~") {
+		return part
+	}
 	return strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
 }
