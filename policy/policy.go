@@ -129,7 +129,7 @@ func (g *grants) add(at place, r Read) {
 			return
 		}
 	}
-	if !isPublic(r.Key) && r.Key.Decrypt {
+	if !r.Key.IsPublic() && r.Key.Decrypt {
 		g.decrypt(at, "ssm", r.Encryption)
 	}
 }

@@ -63,6 +63,7 @@ func TestResources(t *testing.T) {
 		{"ssm:///prod/app/**", map[string][]string{"ssm:GetParametersByPath": {ssm + "/prod/app", ssm + "/prod/app/*"}}},
 		{"ssm:///**", map[string][]string{"ssm:GetParametersByPath": {ssm + "/*"}}},
 		{"ssm:///aws/service/ami/latest", map[string][]string{"ssm:GetParameter": {"arn:aws:ssm:eu-west-1::parameter/aws/service/ami/latest"}}},
+		{"ssm://arn:aws:ssm:us-east-1::parameter/aws/service/ami/latest", map[string][]string{"ssm:GetParameter": {"arn:aws:ssm:us-east-1::parameter/aws/service/ami/latest"}}},
 		{"ssm:///aws/service/ami/*", map[string][]string{"ssm:GetParametersByPath": {"arn:aws:ssm:eu-west-1::parameter/aws/service/ami", "arn:aws:ssm:eu-west-1::parameter/aws/service/ami/*"}}},
 		{"ssm:///aws/reference/secretsmanager/prod/db", map[string][]string{
 			"ssm:GetParameter":              {ssm + "/aws/reference/secretsmanager/prod/db"},
@@ -111,6 +112,7 @@ func TestKeys(t *testing.T) {
 		{"a tree, nothing known", home(), "ssm:///a/*", policy.Encryption{}, []string{kms + "*"}, "ssm.eu-west-1.amazonaws.com"},
 		{"a secret through Parameter Store", home(), "ssm:///aws/reference/secretsmanager/a", policy.Encryption{}, []string{kms + "*"}, "secretsmanager.eu-west-1.amazonaws.com"},
 		{"a public parameter", home(), "ssm:///aws/service/a", policy.Encryption{}, nil, ""},
+		{"a public parameter by ARN", home(), "ssm://arn:aws:ssm:us-east-1::parameter/aws/service/a", policy.Encryption{}, nil, ""},
 		{"not encrypted", home(), "ssm:///a", policy.Encryption{Known: true}, nil, ""},
 		{"AWS's own key", home(), "ssm:///a", policy.Encryption{Known: true, Keys: []string{"alias/aws/ssm"}}, nil, ""},
 		{"AWS's own key by ARN", home(), "secretsmanager://a", policy.Encryption{Known: true, Keys: []string{"arn:aws:kms:eu-west-1:111111111111:alias/aws/secretsmanager"}}, nil, ""},

@@ -76,7 +76,7 @@ func (p place) parameter(k secret.Key) string {
 	if k.IsARN() {
 		return k.ID
 	}
-	if isPublic(k) {
+	if k.IsPublic() {
 		p.account = ""
 	}
 	return p.arn("ssm", "parameter/"+strings.TrimPrefix(k.ID, "/"))
@@ -85,7 +85,7 @@ func (p place) parameter(k secret.Key) string {
 // tree returns the resources of a path and of all beneath it.
 func (p place) tree(k secret.Key) []string {
 	path, _ := secret.CutTree(k.ID)
-	if isPublic(k) {
+	if k.IsPublic() {
 		p.account = ""
 	}
 	beneath := p.arn("ssm", "parameter"+strings.TrimSuffix(path, "/")+"/*")
@@ -94,8 +94,3 @@ func (p place) tree(k secret.Key) []string {
 	}
 	return []string{p.arn("ssm", "parameter"+path), beneath}
 }
-
-// isPublic reports whether AWS publishes the parameter: its ARN has no account.
-//
-// Source: docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html
-func isPublic(k secret.Key) bool { return strings.HasPrefix(k.ID, "/aws/service/") }

@@ -131,6 +131,7 @@ func parseARN(text, service string) (arn, error) {
 		return arn{}, fmt.Errorf("the ARN names no Region")
 	case CheckRegion(parts[3]) != nil:
 		return arn{}, fmt.Errorf("the ARN's Region: %w", CheckRegion(parts[3]))
+	case parts[4] == "" && strings.HasPrefix(parts[5], "parameter"+publicPath): // nobody's
 	case !isAccount(parts[4]):
 		return arn{}, errAccount
 	}
@@ -142,6 +143,11 @@ var (
 	errPartition = errors.New("the partition of the ARN is not aws, aws-cn, aws-us-gov or the like")
 	errAccount   = errors.New("the account in the ARN is not twelve digits")
 )
+
+// publicPath is where AWS publishes parameters for everybody.
+//
+// Source: docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html
+const publicPath = "/aws/service/"
 
 func isPartition(text string) bool { return strings.HasPrefix(text, "aws") && only(text, "-", false) }
 

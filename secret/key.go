@@ -230,6 +230,16 @@ func (k Key) IsTree() bool {
 	return k.Service == ParameterStore && path != ""
 }
 
+// IsPublic reports whether AWS publishes the parameter, or the tree of them, for
+// everybody: it has no account.
+func (k Key) IsPublic() bool {
+	name := k.ID
+	if k.IsARN() {
+		_, name, _ = strings.Cut(k.ID, ":parameter")
+	}
+	return k.Service == ParameterStore && strings.HasPrefix(name, publicPath)
+}
+
 // ReferredSecret returns the name of the secret that the key reads through
 // Parameter Store, which takes the permissions of both services; ok is false for
 // every other key.

@@ -105,6 +105,11 @@ func TestParameterKey(t *testing.T) {
 		{name: "/p:3", want: key(ps, home, "/p", atVersion("3"))},
 		{name: "/p:l", want: key(ps, home, "/p", atStage("l"))},
 		{name: paramARN + ":l", encrypted: true, want: key(ps, "us-gov-west-1", paramARN, atStage("l"), encrypted())},
+		{name: publicARN, want: key(ps, "us-east-1", publicARN)},
+		{name: publicARN + ":3", want: key(ps, "us-east-1", publicARN, atVersion("3"))},
+		{name: "arn:aws:ssm:us-east-1::parameter/p", err: "twelve digits"},
+		{name: "arn:aws:ssm:us-east-1::parameter/aws/services/a", err: "twelve digits"},
+		{name: "arn:aws:ssm:us-east-1:1:parameter/aws/service/a", err: "twelve digits"},
 		{name: "/p", version: strings.Repeat("9", 19), want: key(ps, home, "/p", atVersion(strings.Repeat("9", 19)))},
 		{name: "", err: "the name is empty"},
 		{name: ":3", err: "the name is empty"},
@@ -126,6 +131,23 @@ func TestParameterKey(t *testing.T) {
 	for _, test := range tests {
 		got, err := secret.ParameterKey(home, test.name, test.version, test.label, !test.encrypted)
 		checkKey(t, "ParameterKey", test.name, got, err, test.want, test.err)
+	}
+}
+
+const publicARN = "arn:aws:ssm:us-east-1::parameter/aws/service/ami/latest"
+
+func TestIsPublic(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]bool{
+		"/aws/service/a": true, publicARN: true, "/aws/service/*": true, "/aws/reference/secretsmanager/a": false,
+		"/aws/services/a": false, "/prod/aws/service/a": false, "arn:aws:ssm:us-east-1:123456789012:parameter/prod/aws/service/a": false,
+	} {
+		if got := (secret.Key{Service: secret.ParameterStore, Region: home, ID: id}).IsPublic(); got != want {
+			t.Errorf("IsPublic of %s = %t, want %t", id, got, want)
+		}
+	}
+	if (secret.Key{Service: secret.SecretsManager, Region: home, ID: "/aws/service/a"}).IsPublic() {
+		t.Error("a secret is public")
 	}
 }
 
