@@ -39,7 +39,7 @@ func TestLargeTree(t *testing.T) {
 					if answer := w.read(path); answer.Code != 200 || !strings.Contains(answer.Body.String(), "value ") {
 						t.Errorf("%s: status %d, want 200", path, answer.Code)
 					}
-				if got := w.calls() - before; got != calls {
+					if got := w.calls() - before; got != calls {
 						t.Errorf("%s: %d calls, want %d", path, got, calls)
 					}
 				}
