@@ -57,8 +57,19 @@ func newCaller(c *clients, region string, signer *signer, limit time.Duration) c
 	}
 }
 
-// errLimit is the cause where a call has used up its own time, not its caller's.
-var errLimit = errors.New("the call's time is over")
+// errLimit is the cause where a call has used up its own time, not its caller's. What
+// net/http returns then, also while an answer is read, is the cause.
+var errLimit error = limitError{}
+
+type limitError struct{}
+
+func (limitError) Error() string { return "the call's time is over" }
+
+// Timeout makes it one for isTimeout.
+func (limitError) Timeout() bool { return true }
+
+// Temporary completes a net.Error.
+func (limitError) Temporary() bool { return true }
 
 // begin waits until it is a call's turn, and starts its clock then: waiting for
 // one's own other calls is not AWS being slow. The wait has the same limit, so

@@ -96,12 +96,11 @@ func (c *caller) query(ctx context.Context, endpoint string, form url.Values, an
 	}
 	response, err := c.web.Do(request)
 	if err != nil {
-		// Of a context that has ended, net/http returns the cause: errLimit is no timeout.
-		return &smithyhttp.RequestSendError{Err: cmp.Or(ctx.Err(), err)}
+		return &smithyhttp.RequestSendError{Err: err}
 	}
 	defer response.Body.Close()
 	if err := readXML(response, answer); err != nil {
-		err = &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: response}, Err: cmp.Or(ctx.Err(), err)}
+		err = &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: response}, Err: err}
 		return c.adjust(err, response.Header.Get("Date"), now)
 	}
 	return nil

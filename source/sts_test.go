@@ -101,6 +101,7 @@ func stsTroubles() []trouble {
 		{"500", awstest.Fault{Code: "InternalFailure", Status: 500}, secret.Unavailable, 4},
 		{"503 from something in between", awstest.Fault{Body: ptr("<html>canary"), Status: 503}, secret.Unavailable, 4},
 		{"hang", awstest.Fault{Hang: true}, secret.Timeout, 3},
+		{"no end", awstest.Fault{Stall: ptr(300)}, secret.Timeout, 3},
 		{"reset", awstest.Fault{Reset: true}, secret.Unavailable, 4},
 		{"cut at once", awstest.Fault{Cut: ptr(0)}, secret.BadAnswer, 4},
 		{"cut in the middle", awstest.Fault{Cut: ptr(300)}, secret.BadAnswer, 4},

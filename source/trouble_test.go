@@ -55,6 +55,8 @@ func troubles() []trouble {
 		{"403 from something in between", awstest.Fault{Body: ptr("<html>no"), Status: 403}, secret.BadAnswer, 4},
 		{"a redirect", awstest.Fault{Body: ptr(`{}`), Status: 307}, secret.BadAnswer, 4},
 		{"hang", awstest.Fault{Hang: true}, secret.Timeout, 3},
+		{"no body", awstest.Fault{Stall: ptr(0)}, secret.Timeout, 3},
+		{"half a body", awstest.Fault{Stall: ptr(60)}, secret.Timeout, 3},
 		{"reset", awstest.Fault{Reset: true}, secret.Unavailable, 4},
 		{"cut at once", awstest.Fault{Cut: ptr(0)}, secret.BadAnswer, 4},
 		{"cut in the middle", awstest.Fault{Cut: ptr(60)}, secret.BadAnswer, 4},

@@ -20,7 +20,7 @@ type answer struct {
 	body        []byte
 	cut         bool // the body is sent up to cutAt
 	cutAt       int
-	hang        bool // the connection ends only with the context
+	hang        bool // the connection ends only with the context, after cutAt where cut is set
 	reset       bool // the connection ends with a TCP RST
 }
 
@@ -47,7 +47,7 @@ func failed(p protocol, e apiError) answer {
 // send writes the answer, or ends the connection as the answer says. The panic
 // is net/http's own way to end one without an answer; it is not logged.
 func (a answer) send(ctx context.Context, w http.ResponseWriter) {
-	if a.hang {
+	if a.hang && !a.cut {
 		<-ctx.Done()
 	}
 	if a.reset {
@@ -66,6 +66,9 @@ func (a answer) send(ctx context.Context, w http.ResponseWriter) {
 	}
 	_, _ = w.Write(a.body[:a.cutAt])
 	_ = http.NewResponseController(w).Flush()
+	if a.hang {
+		<-ctx.Done()
+	}
 	panic(http.ErrAbortHandler)
 }
 

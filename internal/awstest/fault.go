@@ -9,7 +9,7 @@ import (
 )
 
 // Fault is trouble that signed and readable calls run into. Exactly one of
-// Code, Body, Hang, Reset and Cut says which, or none where Delay or Before is
+// Code, Body, Hang, Stall, Reset and Cut says which, or none where Delay or Before is
 // all of it. Faults stand in line: a call gets the first one that is due, and
 // only a fault that the call has reached counts it.
 type Fault struct {
@@ -42,6 +42,9 @@ type Fault struct {
 	Body *string `yaml:"body"`
 	// Hang keeps the connection open and never answers.
 	Hang bool `yaml:"hang"`
+	// Stall sends the true answer's headers and this many bytes of its body, and
+	// keeps the connection open. Zero: no such fault.
+	Stall *int `yaml:"stall"`
 	// Reset ends the connection with a TCP RST.
 	Reset bool `yaml:"reset"`
 	// Cut sends the true answer's headers and this many bytes of its body, and
@@ -58,6 +61,8 @@ func (f *Fault) kind() string {
 		return "body"
 	case f.Hang:
 		return "hang"
+	case f.Stall != nil:
+		return "stall"
 	case f.Reset:
 		return "reset"
 	case f.Cut != nil:
@@ -70,23 +75,23 @@ func (f *Fault) kind() string {
 
 func (f *Fault) validate() error {
 	effects := 0
-	for _, is := range []bool{f.Code != "", f.Body != nil, f.Hang, f.Reset, f.Cut != nil} {
+	for _, is := range []bool{f.Code != "", f.Body != nil, f.Hang, f.Stall != nil, f.Reset, f.Cut != nil} {
 		if is {
 			effects++
 		}
 	}
 	switch {
 	case effects > 1:
-		return errors.New("a fault is only one of code, body, hang, reset and cut: write several faults")
+		return errors.New("a fault is only one of code, body, hang, stall, reset and cut: write several faults")
 	case f.kind() == "":
-		return errors.New("a fault must say what happens: code, body, hang, reset, cut or delay")
+		return errors.New("a fault must say what happens: code, body, hang, stall, reset, cut or delay")
 	case f.Code == "" && f.Message != "":
 		return errors.New("a fault's message goes with a code")
 	case f.Code == "" && f.Body == nil && f.Status != 0:
 		return errors.New("a fault's status goes with a code or a body")
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return errors.New("a fault's status is from 200 to 599")
-	case f.After < 0 || f.Times < 0 || f.Delay < 0 || f.Cut != nil && *f.Cut < 0:
+	case f.After < 0 || f.Times < 0 || f.Delay < 0 || f.Cut != nil && *f.Cut < 0 || f.Stall != nil && *f.Stall < 0:
 		return errors.New("a fault's numbers are not negative")
 	}
 	return nil
@@ -168,8 +173,10 @@ func (f *Fault) perturb(ctx context.Context, p protocol, perform func() answer) 
 		return answer{reset: true}
 	}
 	a := perform()
-	if f.Cut != nil {
-		a.cut, a.cutAt = true, min(*f.Cut, len(a.body))
+	for _, at := range []*int{f.Cut, f.Stall} {
+		if at != nil {
+			a.cut, a.cutAt, a.hang = true, min(*at, len(a.body)), at == f.Stall
+		}
 	}
 	return a
 }

@@ -54,7 +54,7 @@ type Call struct {
 	// Code is the error code of the answer; empty where it is none.
 	Code string
 	// Fault is the kind of the fault that the call got: code, body, hang,
-	// reset, cut or delay; empty without one.
+	// stall, reset, cut or delay; empty without one.
 	Fault string
 	// Duration is from Time until the answer was decided.
 	Duration time.Duration
