@@ -74,7 +74,8 @@ func (c Class) Transient() bool {
 type Error struct {
 	// Class decides what happens next.
 	Class Class
-	// Code is AWS's error code; empty where the failure is not AWS's.
+	// Code is AWS's error code, or that of the Workload Credentials Provider for a limit
+	// that is ours as well; empty for any other failure that is not AWS's.
 	Code string
 	// Status is the HTTP status of AWS's answer; 0 where there was none.
 	Status int

@@ -18,7 +18,7 @@ const (
 // not legal.
 func (k Key) WithRole(role string) (Key, error) {
 	if role != "" {
-		if err := checkRole(role); err != nil {
+		if err := CheckRole(role); err != nil {
 			return Key{}, fmt.Errorf("role: %w", err)
 		}
 	}
@@ -26,9 +26,9 @@ func (k Key) WithRole(role string) (Key, error) {
 	return k, nil
 }
 
-// checkRole allows the ARNs of roles. They have no Region: IAM is one for a whole
+// CheckRole reports why a text is not the ARN of a role. They have no Region: IAM is one for a whole
 // partition.
-func checkRole(role string) error {
+func CheckRole(role string) error {
 	parts := strings.SplitN(role, ":", 6)
 	if len(parts) < 6 || parts[0] != "arn" || parts[2] != "iam" || parts[3] != "" {
 		return fmt.Errorf("a role is named by its ARN: arn:aws:iam::ACCOUNT:role/NAME")

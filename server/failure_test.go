@@ -61,7 +61,12 @@ func classCases() []classCase {
 		{secret.Error{Class: secret.Credentials, Code: "ExpiredTokenException", Status: 403, Message: "no"}, 503, 403, "ExpiredTokenException", true, true},
 		{secret.Error{Class: secret.Credentials, Message: "no"}, 503, 500, "InternalFailure", true, true},
 		{secret.Error{Class: secret.Timeout, Message: "no answer in time"}, 504, 504, "TimeoutError", false, true},
-		{secret.Error{Class: secret.BadAnswer, Status: 200, Message: "no"}, 502, 502, "ConnectionError", false, true},
+		{secret.Error{Class: secret.BadAnswer, Status: 200, Message: "no"}, 502, 500, "InternalFailure", false, true},
+		{secret.Error{Class: secret.Denied, Code: "AccessDeniedException", Status: 400}, 403, 500, "InternalFailure", false, true}, // AWS gives no reason
+		{secret.Error{Class: secret.Denied, Code: "AccessDenied", Status: 403, Message: "no", Action: secret.AssumeRole},
+			403, 403, "AccessDeniedException", false, true},
+		{secret.Error{Class: secret.Rejected, Code: "MaxRolesExceeded", Message: "no"}, 400, 400, "MaxRolesExceeded", false, true},
+		{secret.Error{Class: secret.Unavailable, Message: "the connection broke", Sent: true}, 503, 500, "InternalFailure", true, true},
 		{secret.Error{Class: secret.Expired, Code: "ThrottlingException", Status: 400, Message: "no"}, 503, 400, "ThrottlingException", true, true},
 		{secret.Error{Class: secret.Expired, Message: "no"}, 503, 502, "ConnectionError", true, true},
 		{secret.Error{Class: secret.Canceled, Message: "no"}, 503, 500, "InternalFailure", true, false},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"larder/manifest"
 	"larder/secret"
 )
 
@@ -26,7 +27,7 @@ type providerOutput struct {
 	VersionID     string   `json:"VersionId,omitempty"`
 	SecretString  *string  `json:"SecretString,omitempty"`
 	SecretBinary  []byte   `json:"SecretBinary,omitempty"`
-	VersionStages []string `json:"VersionStages,omitempty"`
+	VersionStages []string `json:"VersionStages,omitzero"` // an empty list is written
 	CreatedDate   string   `json:"CreatedDate,omitempty"`
 }
 
@@ -52,24 +53,17 @@ func (s *Server) providerSecret(x *exchange) {
 		providerRefusal(x, err.Error())
 		return
 	}
-	if name, found := q.unknown("versionId", "versionStage", roleParameter, nowParameter, seenParameter); found {
-		providerRefusal(x, "unknown parameter: "+name)
+	demand, role, refusal := q.provider()
+	if refusal != "" {
+		providerRefusal(x, refusal)
 		return
 	}
-	demand, err := q.demand()
-	if err != nil {
-		providerRefusal(x, "invalid refreshNow value")
-		return
-	}
-	key, err := secret.SecretKey(s.config.Region, id, q.get("versionId"), q.get("versionStage"))
+	key, err := secret.SecretKey(s.config.Region, id, q.last("versionId"), q.last("versionStage"))
 	if err != nil {
 		failProvider(x, badRequest(err))
 		return
 	}
-	if key, err = q.withRole(key); err != nil {
-		providerRefusal(x, "invalid roleArn value")
-		return
-	}
+	key.Role = role
 	x.asks(key)
 	answer, err := s.config.Manifest.Get(x.r.Context(), key, demand)
 	x.got(answer)
@@ -97,16 +91,43 @@ func epoch(t time.Time) string {
 	return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', -1, 64)
 }
 
+// provider reads the parameters as the provider does: in the order of the URL, in which
+// the first that is wrong is what a refusal is about, and of one that stands twice the
+// last counts.
+func (q query) provider() (demand manifest.Demand, role, refusal string) {
+	demand.Seen = version(q.last(seenParameter))
+	for _, p := range q {
+		var err error
+		switch p.name {
+		case "versionId", "versionStage", seenParameter:
+		case nowParameter:
+			if demand.Now, err = parseNow(p.value); err != nil {
+				return demand, role, "invalid refreshNow value"
+			}
+		case roleParameter:
+			if role, err = p.value, secret.CheckRole(p.value); err != nil {
+				return demand, role, "invalid roleArn format, expected arn:<partition>:iam::<account>:role/<name>"
+			}
+		default:
+			return demand, role, "unknown parameter: " + p.name
+		}
+	}
+	return demand, role, ""
+}
+
 // failProvider answers with AWS's own status and code, where there are some.
 func failProvider(x *exchange, err error) {
 	e := asError(err)
 	x.explain(e)
 	code, body := http.StatusInternalServerError, providerFailure{"InternalFailure", e.Message}
 	switch {
-	case e.Code != "":
+	case e.Class == secret.Denied && e.Action == secret.AssumeRole: // whatever STS calls that
+		code, body.Type = http.StatusForbidden, "AccessDeniedException"
+	case e.Code != "" && e.Message != "":
 		// A failure inside a batch's answer has no status of its own. It stays, as
 		// one that may pass is asked for again singly: AWS would say 400.
 		code, body.Type = cmp.Or(e.Status, http.StatusBadRequest), e.Code
+	case e.Code != "": // which the provider cannot read
 	case e.Class == secret.BadReference:
 		code, body.Type = http.StatusBadRequest, "ValidationException"
 	case e.Class == secret.NotFound: // remembered absence
@@ -115,7 +136,7 @@ func failProvider(x *exchange, err error) {
 		code, body.Type = http.StatusForbidden, e.Word()
 	case e.Class == secret.Timeout:
 		code, body = http.StatusGatewayTimeout, providerFailure{"TimeoutError", "Timeout"}
-	case e.Class == secret.Unavailable, e.Class == secret.BadAnswer, e.Class == secret.Expired:
+	case e.Class == secret.Unavailable && !e.Sent, e.Class == secret.Expired:
 		code, body.Type = http.StatusBadGateway, "ConnectionError"
 	}
 	x.write(code, typeJSON, marshal(body))

@@ -33,6 +33,12 @@ func TestProviderBody(t *testing.T) {
 	isBody(t, "a binary secret, absent fields", s.get("/v1/binary"),
 		`{"ARN":"`+secretARN+`","Name":"n","VersionId":"EXAMPLE1-90ab","SecretBinary":"AP9h"}`)
 
+	stages := binary
+	stages.Stages = []string{}
+	s.has("stages", &stages)
+	isBody(t, "an empty list of stages", s.get("/v1/stages"),
+		`{"ARN":"`+secretARN+`","Name":"n","VersionId":"EXAMPLE1-90ab","SecretBinary":"AP9h","VersionStages":[]}`)
+
 	for ms, want := range map[int64]string{1569534789000: "1569534789", 1569534789500: "1569534789.5", 1: "0.001", 253402300799999: "253402300799.999"} {
 		r := *full
 		r.Created = time.UnixMilli(ms)
@@ -89,6 +95,9 @@ func TestProviderIDs(t *testing.T) {
 		{"/v1/a?versionStage=AWSCURRENT&versionId=", "secretsmanager://a"},
 		{"/v1/a?versionStage=AWSPENDING", "secretsmanager://a?stage=AWSPENDING"},
 		{"/v1/a?versionId=1-2&refreshNow=FALSE", "secretsmanager://a?version=1-2"},
+		{"/v1/a?versionStage=x&versionStage=AWSPENDING", "secretsmanager://a?stage=AWSPENDING"}, // the last counts
+		{"/v1/a?versionId=1&versionId=2&refreshNow=1&refreshNow=0", "secretsmanager://a?version=2"},
+		{"/v1/a?roleArn=" + strange + "&roleArn=" + reader, "secretsmanager://a?role=" + reader},
 		{"http://localhost:2773/v1/a/b", "secretsmanager://a/b"},
 	}
 	for _, test := range tests {
@@ -101,6 +110,8 @@ func TestProviderIDs(t *testing.T) {
 	}
 }
 
+const badRole = "invalid roleArn format, expected arn:<partition>:iam::<account>:role/<name>"
+
 func TestProviderBadRequests(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -112,7 +123,10 @@ func TestProviderBadRequests(t *testing.T) {
 		{"/v1/a?refreshNow", "invalid refreshNow value"},
 		{"/v1/a?x=1", "unknown parameter: x"},
 		{"/v1/a?secretId=b", "unknown parameter: secretId"},
-		{"/v1/a?refreshNow=yes&%78", "unknown parameter: x"},
+		{"/v1/a?refreshNow=yes&%78", "invalid refreshNow value"}, // in the order of the URL
+		{"/v1/a?%78&refreshNow=yes", "unknown parameter: x"},
+		{"/v1/a?roleArn=a&refreshNow=yes", badRole},
+		{"/v1/a?refreshNow=yes&refreshNow=true", "invalid refreshNow value"},
 		{"/v1/a?VersionId=1", "unknown parameter: VersionId"},
 		{"/v1/a?x=%zz", "the query has a '%' that starts no percent-encoding"},
 	}

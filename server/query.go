@@ -91,26 +91,33 @@ func (q query) withRole(key secret.Key) (secret.Key, error) {
 // errNow is why refreshNow cannot be read.
 var errNow = errors.New("refreshNow is true, 1, false or 0")
 
-// demand reads refreshNow, which is true, 1, false or 0 in any case, and seen,
-// which is the ETag of an answer, with or without its quotes.
-func (q query) demand() (manifest.Demand, error) {
-	seen := strings.TrimPrefix(q.get(seenParameter), "W/")
-	if rest, ok := strings.CutPrefix(seen, `"`); ok {
-		seen = strings.TrimSuffix(rest, `"`)
+// demand reads refreshNow and seen. Of two the first counts.
+func (q query) demand() (demand manifest.Demand, err error) {
+	demand.Seen = version(q.get(seenParameter))
+	if i := slices.IndexFunc(q, func(p parameter) bool { return p.name == nowParameter }); i >= 0 {
+		demand.Now, err = parseNow(q[i].value)
 	}
-	demand := manifest.Demand{Seen: seen}
-	i := slices.IndexFunc(q, func(p parameter) bool { return p.name == nowParameter })
-	if i < 0 {
-		return demand, nil
-	}
-	switch strings.ToLower(q[i].value) {
+	return demand, err
+}
+
+// parseNow reads refreshNow, which is true, 1, false or 0 in any case.
+func parseNow(text string) (bool, error) {
+	switch strings.ToLower(text) {
 	case "true", "1":
-		demand.Now = true
+		return true, nil
 	case "false", "0":
-	default:
-		return manifest.Demand{}, errNow
+		return false, nil
 	}
-	return demand, nil
+	return false, errNow
+}
+
+// version reads seen, which is the ETag of an answer, with or without its quotes.
+func version(text string) string {
+	text = strings.TrimPrefix(text, "W/")
+	if rest, ok := strings.CutPrefix(text, `"`); ok {
+		text = strings.TrimSuffix(rest, `"`)
+	}
+	return text
 }
 
 // get returns the value of a parameter, "" without one. Of two the first counts,
@@ -122,6 +129,16 @@ func (q query) get(name string) string {
 		}
 	}
 	return ""
+}
+
+// last returns the value of the last parameter of a name, "" without one.
+func (q query) last(name string) (value string) {
+	for _, p := range q {
+		if p.name == name {
+			value = p.value
+		}
+	}
+	return value
 }
 
 // first returns which of the names comes first in the URL, and its value. One

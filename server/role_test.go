@@ -53,7 +53,7 @@ func TestBadRoles(t *testing.T) {
 	} {
 		a := s.get("/v1/a?roleArn=" + role)
 		is(t, role+" by the provider's contract: status", a.status, http.StatusBadRequest)
-		is(t, role+" by the provider's contract", a.body, "invalid roleArn value")
+		is(t, role+" by the provider's contract", a.body, badRole)
 		is(t, role+" by the provider's contract: Content-Type", a.header.Get("Content-Type"), "text/plain; charset=utf-8")
 		for _, target := range []string{secretPath + "?secretId=a&roleArn=", parameterPath + "?name=/p&roleArn="} {
 			a := s.get(target + role)
@@ -66,10 +66,11 @@ func TestBadRoles(t *testing.T) {
 		is(t, role+" in a reference: Larder-Error", a.header.Get("Larder-Error"), "BadReference")
 	}
 	for _, query := range []string{"roleARN=" + reader, "rolearn=" + reader + "&roleArn=" + reader, "roleArn=" + reader + "&roleArn=" + reader} {
-		for _, path := range []string{secretPath + "?secretId=a&", parameterPath + "?name=/p&", "/v1/a?"} {
+		for _, path := range []string{secretPath + "?secretId=a&", parameterPath + "?name=/p&"} {
 			is(t, path+query, s.get(path+query).status, http.StatusBadRequest)
 		}
 	}
+	is(t, "another case by the provider's contract", s.get("/v1/a?roleARN="+reader).body, "unknown parameter: roleARN")
 	is(t, "roleArn beside a reference", s.get("/value?ref=secretsmanager://a&roleArn="+reader).status, http.StatusBadRequest)
 	is(t, "calls", len(s.asked()), 0)
 }

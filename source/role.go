@@ -17,6 +17,9 @@ import (
 // as many as AWS's Workload Credentials Provider allows.
 const MaxRoles = 20
 
+// maxRolesExceeded is the provider's code for that.
+const maxRolesExceeded = "MaxRolesExceeded"
+
 // roleMemory is how long the failure to assume a role is that of every key to be
 // read with it. Otherwise each of them would ask STS in vain.
 const roleMemory = time.Second
@@ -39,7 +42,7 @@ func (c *clients) signerLocked(arn string) (*signer, *secret.Error) {
 		return s, nil
 	}
 	if !c.roomLocked(arn) {
-		return nil, &secret.Error{Class: secret.Rejected, Message: fmt.Sprintf("no place is left for the role %s: "+
+		return nil, &secret.Error{Class: secret.Rejected, Code: maxRolesExceeded, Message: fmt.Sprintf("no place is left for the role %s: "+
 			"a sandbox can use %d, and those that references declare come first. Declare one with it, or read with fewer", arn, MaxRoles)}
 	}
 	endpoint, failure := c.cfg.stsEndpoint()
