@@ -9,15 +9,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"time"
 )
 
 // tool makes the mutants and runs the tests.
 const tool = "github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0"
 
-// patience is how often a mutant may take the time that the tests took by themselves,
-// which the cache of tests makes short. Who takes longer goes round in circles, and that
-// was noticed.
-const patience = "200"
+// patience is what a mutant may take, which is built and tested: one that takes longer
+// goes round in circles, and that was noticed. The tool wants to be told how often that
+// is the time of the tests by themselves.
+const patience = time.Minute
 
 // result is what the tool writes.
 type result struct {
@@ -40,12 +42,16 @@ func unleash(folder string) (*result, error) {
 	}
 	defer os.Remove(output.Name())
 	defer output.Close()
-	warm := exec.Command("go", "test", "./"+folder)
-	warm.Stderr = os.Stderr
-	if err := warm.Run(); err != nil {
-		return nil, fmt.Errorf("its tests fail without a mutant: %w", err)
+	var took time.Duration
+	for range 2 { // the second time all is built
+		began := time.Now()
+		if said, err := exec.Command("go", "test", "-cover", "-coverprofile", os.DevNull, "./"+folder).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("its tests fail without a mutant: %s", said)
+		}
+		took = time.Since(began)
 	}
-	cmd := exec.Command("go", "run", tool, "unleash", "--silent", "--timeout-coefficient", patience, "--output", output.Name(),
+	times := strconv.Itoa(int(patience/took) + 1)
+	cmd := exec.Command("go", "run", tool, "unleash", "--silent", "--timeout-coefficient", times, "--output", output.Name(),
 		"--invert-logical", "--invert-loopctrl", "--invert-assignments", "--remove-self-assignments", "./"+folder)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
@@ -62,8 +68,8 @@ type mutant struct {
 	line     string // where it is now
 }
 
-// living returns the mutants that no test has noticed. What is mutated outside of
-// functions, the constants, the tool takes for not covered: that is left out.
+// living returns the mutants that no test has noticed. The tool tries what Go's coverage
+// knows of: no constants, and no conditions of a case.
 func (r *result) living(folder string) (all []mutant, err error) {
 	for _, file := range r.Files {
 		path := filepath.Join(folder, file.Name)
@@ -72,11 +78,8 @@ func (r *result) living(folder string) (all []mutant, err error) {
 			return nil, err
 		}
 		for _, m := range file.Mutations {
-			if m.Status != "LIVED" && m.Status != "NOT COVERED" {
-				continue
-			}
-			if name := functions.at(m.Line); name != "" {
-				all = append(all, mutant{folder + "." + name, m.Type, fmt.Sprintf("%s:%d", path, m.Line)})
+			if m.Status == "LIVED" {
+				all = append(all, mutant{folder + "." + functions.at(m.Line), m.Type, fmt.Sprintf("%s:%d", path, m.Line)})
 			}
 		}
 	}

@@ -26,7 +26,7 @@ func TestCompare(t *testing.T) {
 		{"type": "CONDITIONALS_BOUNDARY", "status": "LIVED", "line": 5},
 		{"type": "CONDITIONALS_NEGATION", "status": "KILLED", "line": 5},
 		{"type": "CONDITIONALS_NEGATION", "status": "TIMED OUT", "line": 8},
-		{"type": "CONDITIONALS_BOUNDARY", "status": "NOT COVERED", "line": 8},
+		{"type": "CONDITIONALS_BOUNDARY", "status": "LIVED", "line": 8},
 		{"type": "CONDITIONALS_BOUNDARY", "status": "LIVED", "line": 14}]}]}`), &r); err != nil {
 		t.Fatal(err)
 	}
