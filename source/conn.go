@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,18 @@ import (
 // matter: they may stand still while the sandbox is frozen, and what AWS and the
 // routers on the way have forgotten in the meantime would hang.
 const idleLimit = time.Minute
+
+// setupLimit bounds the time from the start of a connection until it is usable, with
+// the proxy's consent and TLS: no attempt waits for longer. net/http goes on with it
+// when the attempt has given up, for a minute where a proxy is mute.
+const setupLimit = attemptLimit
+
+// maxConnections bounds the open connections. With those of the server, see maxOpen of
+// package server, and a few of the program's own they stay below 1,024 descriptors.
+const maxConnections = 240
+
+// errCrowded is why a connection is not made.
+var errCrowded = errors.New("too many connections are open")
 
 // conn is a connection that knows when it was last used.
 type conn struct {
@@ -25,6 +38,9 @@ func (c *conn) Close() error {
 	c.pool.remove(c)
 	return c.Conn.Close()
 }
+
+// usable ends what bounds the setup.
+func (c *conn) usable() { _ = c.SetDeadline(time.Time{}) }
 
 func (c *conn) touch() {
 	now := c.pool.clock.now()
@@ -39,9 +55,12 @@ func (c *conn) idle() time.Duration { return c.pool.clock.since(*c.used.Load()) 
 type pool struct {
 	clock clock
 	dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	// closeIdle closes those that are not in use.
+	closeIdle func()
 
-	mu   sync.Mutex
-	open map[*conn]struct{}
+	mu      sync.Mutex
+	open    map[*conn]struct{}
+	dialing int
 }
 
 func newPool(cfg *Config) *pool {
@@ -54,16 +73,36 @@ func newPool(cfg *Config) *pool {
 
 // connect is a DialContext of http.Transport.
 func (p *pool) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	if !p.reserve() {
+		p.closeIdle() // of another place, perhaps
+		if !p.reserve() {
+			return nil, errCrowded
+		}
+	}
+	until := time.Now().Add(setupLimit)
 	made, err := p.dial(ctx, network, address)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dialing--
 	if err != nil {
 		return nil, err
 	}
+	_ = made.SetDeadline(until) // see usable
 	c := &conn{Conn: made, pool: p}
 	c.touch()
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.open[c] = struct{}{}
 	return c, nil
+}
+
+// reserve takes a place for a connection that is about to be made, if there is one.
+func (p *pool) reserve() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.open)+p.dialing >= maxConnections {
+		return false
+	}
+	p.dialing++
+	return true
 }
 
 func (p *pool) remove(c *conn) {

@@ -126,6 +126,8 @@ func networkText(err error) string {
 	switch {
 	case errors.As(err, &refusal):
 		return refusal.Error()
+	case errors.Is(err, errCrowded):
+		return fmt.Sprintf("%d connections to AWS are open, as many as there may be: see PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS", maxConnections)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return "no file descriptor is left: does the function leave files or connections open?"
 	case isProxy(err):

@@ -31,6 +31,7 @@ type web struct {
 
 func newWeb(cfg *Config) (*web, error) {
 	w := &web{pool: newPool(cfg)}
+	w.pool.closeIdle = w.closeIdle
 	if cfg.Transport != nil {
 		w.client, w.bare = noRedirects(cfg.Transport), cfg.Transport
 		return w, nil

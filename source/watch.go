@@ -55,6 +55,7 @@ func (w *watch) trace(ctx context.Context) context.Context {
 			if w.conn = ours(got.Conn); w.conn == nil {
 				return
 			}
+			w.conn.usable()
 			if got.Reused && w.conn.idle() > suspectAfter {
 				w.suspect = time.AfterFunc(w.pace.patience(), w.tooLate)
 			}
