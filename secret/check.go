@@ -100,6 +100,14 @@ func checkLabel(label string) error {
 	return nil
 }
 
+// CheckVersionID reports why a text cannot be the version id of a secret.
+func CheckVersionID(version string) error {
+	if version == "" {
+		return fmt.Errorf("the version id is empty")
+	}
+	return checkVersionID(version)
+}
+
 func checkVersionID(version string) error {
 	if len(version) > maxVersionID || !only(version, "-_", true) {
 		return fmt.Errorf("a version id has only letters, digits, '-' and '_', at most %d of them", maxVersionID)

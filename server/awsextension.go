@@ -138,15 +138,15 @@ func output(r *secret.Record) any {
 		}
 		return o
 	}
-	version, err := strconv.ParseInt(r.Version, 10, 64)
-	if err != nil {
-		panic(err) // source lets only numbers through
-	}
-	return parameterOutput{Parameter: parameterFields{
+	version, _ := strconv.ParseInt(r.Version, 10, 64) // 0 for the version id of a secret, as Parameter Store has it
+	o := parameterFields{
 		ARN: known(r.ARN), DataType: known(r.DataType), LastModifiedDate: date(r.Modified), Name: known(r.Name),
-		Selector: known(r.Selector), SourceResult: known(string(r.SourceResult.Reveal())), Type: r.Type,
-		Value: &value, Version: version,
-	}}
+		Selector: known(r.Selector), SourceResult: known(string(r.SourceResult.Reveal())), Type: r.Type, Version: version,
+	}
+	if !r.Binary { // the bytes of a secret are in SourceResult, and nowhere else
+		o.Value = &value
+	}
+	return parameterOutput{Parameter: o}
 }
 
 // known returns nil, which becomes null, for what AWS did not say.

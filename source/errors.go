@@ -23,6 +23,9 @@ var errIncomplete = errors.New("the answer lacks fields")
 // errStranger is an answer with status 200 about something that was not asked for.
 var errStranger = errors.New("the answer is about something else")
 
+// errNoValue is an answer about a secret that has neither a text nor bytes.
+var errNoValue = errors.New("the secret has no value")
+
 // errProxy is a proxy's address that cannot be read. Its cause is dropped: the
 // text holds the address, which may hold a password.
 var errProxy = errors.New("the proxy's address cannot be read")
@@ -59,6 +62,9 @@ func classify(err error, action string) *secret.Error {
 		return &secret.Error{Class: secret.BadAnswer, Status: 200, Message: "AWS's answer lacks what was asked for"}
 	case errors.Is(err, errStranger):
 		return &secret.Error{Class: secret.BadAnswer, Status: 200, Message: "AWS's answer is about another name than was asked for"}
+	case errors.Is(err, errNoValue):
+		return &secret.Error{Class: secret.Rejected, Status: 200, Message: "Parameter Store passes on no value of the secret, neither text nor bytes: " +
+			"read it from Secrets Manager, as secretsmanager://NAME"}
 	case errors.Is(err, errProxy):
 		return badSetting("HTTPS_PROXY", "the proxy's address cannot be read")
 	case isUntrusted(err):

@@ -73,8 +73,6 @@ func recognize(k secret.Key, r *secret.Record, err error) (*secret.Record, error
 // has no selector.
 func isOf(k secret.Key, r *secret.Record) bool {
 	switch {
-	case isForeign(k): // what AWS calls these is not documented in full
-		return true
 	case k.Version != "" && k.Version != r.Version:
 		return false
 	case r.Name == k.ID, meant(k.ID, r):

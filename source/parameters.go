@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,8 +26,7 @@ func (p *parameterStore) one(ctx context.Context, k secret.Key) (*secret.Record,
 		if err != nil {
 			return nil, err
 		}
-		record, err := parameterRecord(out.Parameter, lowestVersion(k))
-		return recognize(k, record, err)
+		return singleRecord(k, out.Parameter)
 	})
 }
 
@@ -39,8 +39,7 @@ func (p *parameterStore) together(ctx context.Context, k secret.Key) (*secret.Re
 		case err != nil:
 			return nil, err
 		case len(out.Parameters) == 1:
-			record, err := parameterRecord(&out.Parameters[0], lowestVersion(k))
-			return recognize(k, record, err)
+			return singleRecord(k, &out.Parameters[0])
 		case len(out.InvalidParameters) == 1:
 			return nil, nil
 		}
@@ -66,7 +65,7 @@ func (p *parameterStore) many(ctx context.Context, keys []secret.Key) (map[secre
 	}
 	var records []*secret.Record
 	for i := range out.Parameters {
-		if r, err := parameterRecord(&out.Parameters[i], firstVersion); err == nil {
+		if r, err := parameterRecord(&out.Parameters[i]); err == nil {
 			records = append(records, r)
 		}
 	}
@@ -90,32 +89,64 @@ func unknownParameter() *secret.Error {
 	return &secret.Error{Class: secret.NotFound, Code: parameterNotFound, Message: noParameter}
 }
 
-// Versions of parameters count from 1. What comes from another service has none:
-// docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html
-const (
-	firstVersion   = 1
-	foreignVersion = 0
-)
-
-func lowestVersion(k secret.Key) int64 {
-	if isForeign(k) {
-		return foreignVersion
+// singleRecord takes what AWS says of the one parameter that it was asked for.
+func singleRecord(k secret.Key, entry *types.Parameter) (*secret.Record, error) {
+	if isForeign(k) { // what AWS calls these is not documented in full
+		return foreignRecord(entry)
 	}
-	return firstVersion
+	record, err := parameterRecord(entry)
+	return recognize(k, record, err)
 }
 
 // parameterRecord takes what AWS says of a parameter, if it is all there: its
-// version, too, which is at least lowest.
-func parameterRecord(entry *types.Parameter, lowest int64) (*secret.Record, error) {
-	if entry == nil || aws.ToString(entry.Name) == "" || entry.Value == nil || entry.Type == "" || entry.Version < lowest {
+// version, too, which counts from 1.
+func parameterRecord(entry *types.Parameter) (*secret.Record, error) {
+	if entry == nil || aws.ToString(entry.Name) == "" || entry.Value == nil || entry.Type == "" || entry.Version < 1 {
 		return nil, errIncomplete
 	}
+	r := describedRecord(entry)
+	r.Version = strconv.FormatInt(entry.Version, 10)
+	r.Value = secret.NewValue([]byte(*entry.Value))
+	return r, nil
+}
+
+// foreignRecord takes what Parameter Store says of a secret. It has no version there,
+// and no value if it is binary: both are in what Secrets Manager has answered, which
+// Parameter Store passes on as a text.
+//
+// Source: docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html
+func foreignRecord(entry *types.Parameter) (*secret.Record, error) {
+	if entry == nil || aws.ToString(entry.Name) == "" || entry.Type == "" {
+		return nil, errIncomplete
+	}
+	var said struct {
+		VersionID    string `json:"VersionId"`
+		SecretBinary []byte
+	}
+	known := json.Unmarshal([]byte(aws.ToString(entry.SourceResult)), &said) == nil
+	r := describedRecord(entry)
+	if r.Version = "0"; known && secret.CheckVersionID(said.VersionID) == nil {
+		r.Version = said.VersionID
+	}
+	switch {
+	case entry.Value != nil:
+		r.Value = secret.NewValue([]byte(*entry.Value))
+	case known && said.SecretBinary != nil:
+		r.Value, r.Binary = secret.NewValue(said.SecretBinary), true
+	case entry.SourceResult != nil:
+		return nil, errNoValue
+	default:
+		return nil, errIncomplete
+	}
+	return r, nil
+}
+
+// describedRecord takes what AWS says of a parameter besides value and version.
+func describedRecord(entry *types.Parameter) *secret.Record {
 	r := &secret.Record{
 		Service:  secret.ParameterStore,
 		ARN:      aws.ToString(entry.ARN),
 		Name:     *entry.Name,
-		Version:  strconv.FormatInt(entry.Version, 10),
-		Value:    secret.NewValue([]byte(*entry.Value)),
 		Type:     string(entry.Type),
 		DataType: aws.ToString(entry.DataType),
 		Modified: aws.ToTime(entry.LastModifiedDate),
@@ -124,5 +155,5 @@ func parameterRecord(entry *types.Parameter, lowest int64) (*secret.Record, erro
 	if entry.SourceResult != nil {
 		r.SourceResult = secret.NewValue([]byte(*entry.SourceResult))
 	}
-	return r, nil
+	return r
 }

@@ -95,7 +95,7 @@ func (p *parameterStore) page(ctx context.Context, in *ssm.GetParametersByPathIn
 		}
 		result := page{members: make([]secret.Record, len(out.Parameters))}
 		for i := range out.Parameters {
-			record, err := parameterRecord(&out.Parameters[i], firstVersion)
+			record, err := parameterRecord(&out.Parameters[i])
 			if err != nil {
 				return page{}, err
 			}

@@ -29,7 +29,7 @@ type parameterValue struct {
 	Selector         string `json:",omitempty"`
 	SourceResult     string `json:",omitempty"`
 	Type             string
-	Value            string
+	Value            *string `json:",omitempty"` // left out for a binary secret
 	Version          int
 }
 
@@ -151,7 +151,7 @@ func (s *Server) decryptedLocked(c caller, p *parameter, selector string, decryp
 		}
 	}
 	return &parameterValue{ARN: p.arn(), DataType: p.dataType, LastModifiedDate: epoch(version.modified),
-		Name: p.name, Selector: selector, Type: p.kind, Value: value, Version: number}, nil
+		Name: p.name, Selector: selector, Type: p.kind, Value: &value, Version: number}, nil
 }
 
 // referencedSecretLocked reads a secret through its name in Parameter Store,
@@ -179,7 +179,10 @@ func (s *Server) referencedSecretLocked(c caller, want asked, id string, decrypt
 		}
 		return nil, &apiError{code: e.code, message: prefix + e.message}
 	}
-	return &parameterValue{ARN: value.ARN, DataType: "text", LastModifiedDate: value.CreatedDate,
-		Name: want.name, Selector: want.selector, SourceResult: string(encode(value)),
-		Type: "SecureString", Value: value.SecretString, Version: 0}, nil
+	found := &parameterValue{ARN: value.ARN, DataType: "text", LastModifiedDate: value.CreatedDate,
+		Name: want.name, Selector: want.selector, SourceResult: string(encode(value)), Type: "SecureString"}
+	if value.SecretBinary == nil {
+		found.Value = &value.SecretString
+	}
+	return found, nil
 }
