@@ -121,6 +121,7 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 			secrets[i], parameters[i] = secretVersion(t, "a", "", fmt.Sprint("s", i)), parameterKey(t, fmt.Sprint("/a:l", i))
 		}
 		for _, keys := range [][]secret.Key{secrets, parameters} {
+			synctest.Wait() // until those of the round before are idle
 			for k, r := range fetch(t, t.Context(), st.source, keys...) {
 				if r.Err == nil || r.Err.Class != secret.NotFound {
 					t.Fatalf("Fetch of %v: %v, want AWS's answer", k, r.Err)
