@@ -57,6 +57,7 @@ type pool struct {
 	dial  func(ctx context.Context, network, address string) (net.Conn, error)
 	// closeIdle closes those that are not in use.
 	closeIdle func()
+	closing   sync.Mutex // held while they are closed
 
 	mu      sync.Mutex
 	open    map[*conn]struct{}
@@ -73,11 +74,8 @@ func newPool(cfg *Config) *pool {
 
 // connect is a DialContext of http.Transport.
 func (p *pool) connect(ctx context.Context, network, address string) (net.Conn, error) {
-	if !p.reserve() {
-		p.closeIdle() // of another place, perhaps
-		if !p.reserve() {
-			return nil, errCrowded
-		}
+	if !p.reserve() && !p.makeRoom() {
+		return nil, errCrowded
 	}
 	until := time.Now().Add(setupLimit)
 	made, err := p.dial(ctx, network, address)
@@ -92,6 +90,17 @@ func (p *pool) connect(ctx context.Context, network, address string) (net.Conn, 
 	c.touch()
 	p.open[c] = struct{}{}
 	return c, nil
+}
+
+// makeRoom closes what is open for another place, perhaps, and reserves.
+func (p *pool) makeRoom() bool {
+	p.closing.Lock()
+	defer p.closing.Unlock()
+	if p.reserve() {
+		return true
+	}
+	p.closeIdle()
+	return p.reserve()
 }
 
 // reserve takes a place for a connection that is about to be made, if there is one.
