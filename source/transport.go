@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -18,9 +19,23 @@ const (
 	// dialLimit is below attemptLimit: a connection that cannot be made is told
 	// apart from an answer that does not come.
 	dialLimit = time.Second
-	// maxAnswer is far above the largest answer, twenty secrets of 64 KiB.
-	maxAnswer = 16 << 20
+	// maxAnswer is above the largest answers but one, of ten parameters of 8 KiB, or of
+	// fifty descriptions.
+	maxAnswer = 2 << 20
+	// maxBatchAnswer is for that one, with twenty secrets of 64 KiB: JSON writes a
+	// control character in six bytes. Names, stages and ARNs come besides.
+	maxBatchAnswer = maxSecrets * (64<<10*escaped + 8<<10)
+	escaped        = 6
 )
+
+// longest returns how long an answer to a request may be. What reads it takes up to
+// twice as much memory.
+func longest(r *http.Request) int64 {
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".BatchGetSecretValue") {
+		return maxBatchAnswer
+	}
+	return maxAnswer
+}
 
 // web makes the requests of all clients, on one pool of connections.
 type web struct {
@@ -61,7 +76,11 @@ func (w *web) Do(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return resp, err
 	}
-	resp.Body = http.MaxBytesReader(nil, resp.Body, maxAnswer)
+	limit := longest(r)
+	if resp.ContentLength > limit {
+		limit = 0 // nothing of it is read
+	}
+	resp.Body = http.MaxBytesReader(nil, resp.Body, limit)
 	return resp, nil
 }
 
