@@ -81,15 +81,22 @@ type Error struct {
 	Status int
 	// Message is AWS's message, or our own words.
 	Message string
-	// Action is the IAM action that is missing, such as "kms:Decrypt"; empty
-	// unless Class is Denied.
+	// Action is the IAM action that is denied, such as "kms:Decrypt"; empty unless Class
+	// is Denied, and where no permission would help.
 	Action string
+	// Policy is the kind of policy that denies Action, in AWS's words, such as "VPC
+	// endpoint policy" or, with an explicit deny, IdentityPolicy; empty where the role
+	// lacks a permission, and where AWS does not say.
+	Policy string
 	// Sent is set where the request went out: what was asked for may be to blame, and
 	// not the way to AWS.
 	Sent bool
 	// Key is what was asked for; the zero Key where nothing was.
 	Key Key
 }
+
+// IdentityPolicy is a policy of the role.
+const IdentityPolicy = "identity-based policy"
 
 // Word returns AWS's code, or the class where AWS said nothing: one stable word
 // for headers, logs and metrics.
@@ -106,7 +113,7 @@ const Unnamed = "not declared; level DEBUG names it"
 // Nameless returns e without the name of what was asked for, and without any text
 // that may hold it: for a log in which only what is declared is named.
 func (e *Error) Nameless() *Error {
-	return &Error{Class: e.Class, Code: e.Code, Status: e.Status, Action: e.Action, Key: Key{Role: e.Key.Role}}
+	return &Error{Class: e.Class, Code: e.Code, Status: e.Status, Action: e.Action, Policy: e.Policy, Key: Key{Role: e.Key.Role}}
 }
 
 // Error names the reference, the Region, the code, and the action to allow with
@@ -120,12 +127,30 @@ func (e *Error) Error() string {
 	if e.Message != "" {
 		b.WriteString(": " + e.Message)
 	}
-	if e.Action != "" {
-		who := "the function's role"
-		if e.Key.Role != "" && e.Action != AssumeRole {
-			who = "the role " + e.Key.Role
-		}
-		b.WriteString(" (" + who + " needs " + e.Action + ")")
+	if remedy := e.remedy(); remedy != "" {
+		b.WriteString(" (" + remedy + ")")
 	}
 	return b.String()
+}
+
+// remedy says what may help, "" where the message has to do. The key of a secret is
+// found by AWS's code or, as Secrets Manager has one for all its troubles, by its text.
+func (e *Error) remedy() string {
+	who := "the function's role"
+	if e.Key.Role != "" && e.Action != AssumeRole {
+		who = "the role " + e.Key.Role
+	}
+	switch {
+	case e.Policy == IdentityPolicy:
+		return "the explicit deny of " + e.Action + " in the policies of " + who + " must go"
+	case e.Policy != "":
+		return "the " + e.Policy + " must allow " + e.Action + " to " + who
+	case e.Action != "":
+		return who + " needs " + e.Action
+	case e.Class != Denied, e.Code == "":
+		return ""
+	case e.Code == "KMSNotFoundException":
+		return "the KMS key is gone: encrypt the value with another one"
+	}
+	return "the KMS key must be enabled, and not be about to be deleted"
 }

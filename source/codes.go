@@ -15,8 +15,8 @@ func classifyCode(code, message string, status int, action string) *secret.Error
 		message = ""
 	}
 	e := &secret.Error{Class: classOf(code, status, action), Code: code, Status: status, Message: short(message)}
-	if e.Class == secret.Denied {
-		e.Action = missingAction(code, message, action)
+	if e.Class == secret.Denied && !isKeyState(code, message) {
+		e.Action, e.Policy = missingAction(code, message, action), denyingPolicy(message)
 	}
 	if code == parameterNotFound && message == "" { // all that GetParameter says
 		e.Message = noParameter
@@ -88,6 +88,39 @@ func missingAction(code, message, action string) string {
 		return secret.Decrypt
 	}
 	return action
+}
+
+// isKeyState reports whether a KMS key is in a state in which nobody may use it.
+func isKeyState(code, message string) bool {
+	switch code {
+	case "KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException":
+		return true
+	case "DecryptionFailure", "InvalidKeyId":
+		return strings.Contains(message, "pending deletion") || strings.Contains(message, "is disabled")
+	}
+	return false
+}
+
+// policies are the kinds of policies besides the role's own, in AWS's words.
+//
+// Source: docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+var policies = [...]string{
+	"VPC endpoint policy", "service control policy", "resource control policy", "permissions boundary", "session policy", "resource-based policy",
+}
+
+// denyingPolicy returns which policy denies, if AWS says so and it is not one that the
+// role lacks: "because no VPC endpoint policy allows", "with an explicit deny in a
+// service control policy".
+func denyingPolicy(message string) string {
+	if strings.Contains(message, "explicit deny in an "+secret.IdentityPolicy) {
+		return secret.IdentityPolicy
+	}
+	for _, p := range policies {
+		if strings.Contains(message, "because no "+p) || strings.Contains(message, "explicit deny in a "+p) {
+			return p
+		}
+	}
+	return ""
 }
 
 func isAction(text string) bool {

@@ -75,6 +75,7 @@ func TestEndlessAnswers(t *testing.T) {
 						}
 					}
 				})
+				most := most
 				if length > 0 {
 					most = 64 << 10
 				}
