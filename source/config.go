@@ -26,6 +26,9 @@ type Config struct {
 	// keys nothing can be fetched.
 	ContainerURI   string
 	ContainerToken secret.Value
+	// Token proves, besides, that a reader is the function (AWS_TOKEN); see Recognizes.
+	// Empty: none.
+	Token secret.Value
 	// Ephemeral makes every Fetch load its own credentials and open its own
 	// connections, and keep neither, until Keep is called: for a process whose memory
 	// SnapStart will copy. False: both are kept from the first Fetch on.

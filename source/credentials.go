@@ -158,7 +158,7 @@ func (s *signer) renew(ctx context.Context, seen int) *secret.Error {
 }
 
 // keep stores the outcome of a load. Where that is a failure, the credentials
-// that there are do until their end.
+// that there are do until their end: see ready.
 func (s *signer) keep(got aws.Credentials, failure *secret.Error) *secret.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,9 +166,6 @@ func (s *signer) keep(got aws.Credentials, failure *secret.Error) *secret.Error 
 	s.loads++
 	s.renewAt = now.Add(renewPause)
 	if failure != nil {
-		if s.usableLocked(now) {
-			failure = nil
-		}
 		s.failure, s.failed = failure, s.clock.now()
 		return failure
 	}

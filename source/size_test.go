@@ -47,10 +47,6 @@ func (e *endless) Read(b []byte) (int, error) {
 
 func (*endless) Close() error { return nil }
 
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
 // TestEndlessAnswers: of what says that it is too large nothing is read, and of what does
 // not, no more than an answer may have.
 func TestEndlessAnswers(t *testing.T) {
@@ -62,7 +58,7 @@ func TestEndlessAnswers(t *testing.T) {
 				var mu sync.Mutex
 				var bodies []*endless
 				play(t, full(), func(c *source.Config) {
-					c.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+					c.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 						mu.Lock()
 						defer mu.Unlock()
 						bodies = append(bodies, new(endless))

@@ -48,7 +48,9 @@ func New(cfg Config) *Source {
 	if cfg.clock == nil {
 		cfg.clock = systemClock
 	}
-	return &Source{cfg: cfg, tokens: newTokens(&cfg), ephemeral: cfg.Ephemeral}
+	known := newTokens(&cfg)
+	cfg.Token = secret.Value{} // only a hash of it is kept
+	return &Source{cfg: cfg, tokens: known, ephemeral: cfg.Ephemeral}
 }
 
 // Fetch implements [secret.Fetch]: it asks for all keys at once, with as few

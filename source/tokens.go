@@ -18,7 +18,7 @@ type sum = [sha256.Size]byte
 
 // tokens are what a reader may prove with that it is the function.
 type tokens struct {
-	environment [2]sum
+	environment [3]sum
 	turn        chan struct{} // holds an element while credentials are loaded for a reader
 	reloaded    instant       // by who has the turn
 
@@ -33,6 +33,9 @@ func newTokens(cfg *Config) *tokens {
 	}
 	if cfg.inContainer() && cfg.ContainerToken.Len() > 0 {
 		t.environment[1] = sha256.Sum256(cfg.ContainerToken.Reveal())
+	}
+	if cfg.Token.Len() > 0 {
+		t.environment[2] = sha256.Sum256(cfg.Token.Reveal())
 	}
 	return t
 }
@@ -56,15 +59,15 @@ func (t *tokens) has(s sum) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	equal := 0
-	for _, known := range [...]sum{t.environment[0], t.environment[1], t.current, t.previous} {
+	for _, known := range [...]sum{t.environment[0], t.environment[1], t.environment[2], t.current, t.previous} {
 		equal |= subtle.ConstantTimeCompare(s[:], known[:])
 	}
 	return equal == 1
 }
 
 // Recognizes reports whether a token proves that a reader is the function: that
-// it is the session token or, with credentials from ContainerURI, ContainerToken
-// or the current or previous session token of these. As the function may have
+// it is the session token, Config.Token or, with credentials from ContainerURI,
+// ContainerToken or the current or previous session token of these. As the function may have
 // newer ones than we, a token that nobody knows makes us load them once more, at
 // most once a second. An empty token proves nothing.
 func (s *Source) Recognizes(ctx context.Context, token string) bool {

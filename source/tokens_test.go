@@ -75,6 +75,25 @@ func TestRecognizes(t *testing.T) {
 	}
 }
 
+// TestLearnedTwice: credentials that are loaded again without a change push nothing out.
+func TestLearnedTwice(t *testing.T) {
+	play(t, full(), inContainer, func(t *testing.T, st *stand) {
+		_, _, first := st.Credentials()
+		st.source.Recognizes(t.Context(), first)
+		_, _, second := st.RenewCredentials()
+		for range 3 {
+			time.Sleep(time.Second)
+			if !st.source.Recognizes(t.Context(), second) || st.source.Recognizes(t.Context(), "wrong") {
+				t.Error("the new token is not recognized, or a wrong one is")
+			}
+		}
+		st.container.loads()
+		if !st.source.Recognizes(t.Context(), first) || st.container.loads() > 0 {
+			t.Error("the token before the present one is not recognized")
+		}
+	})
+}
+
 // TestRecognizesShared: a crowd with wrong tokens costs one load, one with the
 // new token is let in by it, and the next call to AWS signs with what it brought.
 func TestRecognizesShared(t *testing.T) {

@@ -50,6 +50,7 @@ func troubles() []trouble {
 	return []trouble{
 		{"throttled", awstest.Fault{Code: "ThrottlingException", Message: "Rate exceeded"}, secret.Throttled, 4},
 		{"500", awstest.Fault{Code: "InternalServerError", Status: 500}, secret.Unavailable, 4},
+		{"exactly 500 from something in between", awstest.Fault{Body: ptr("<html>"), Status: 500}, secret.Unavailable, 4},
 		{"503 from something in between", awstest.Fault{Body: ptr("<html>unavailable"), Status: 503}, secret.Unavailable, 4},
 		{"429 from something in between", awstest.Fault{Body: ptr("slow down"), Status: 429}, secret.Throttled, 4},
 		{"403 from something in between", awstest.Fault{Body: ptr("<html>no"), Status: 403}, secret.BadAnswer, 4},

@@ -35,7 +35,7 @@ func ask(env environment) (answer, error) {
 	raw, err := exchange(port, "GET /env HTTP/1.0\r\n"+
 		"Host: localhost\r\n"+
 		"Accept: "+wanted+"\r\n"+
-		"X-Aws-Parameters-Secrets-Token: "+env.get("AWS_SESSION_TOKEN")+"\r\n\r\n", newWait(env, where))
+		"X-Aws-Parameters-Secrets-Token: "+token(env)+"\r\n\r\n", newWait(env, where))
 	switch err {
 	case nil:
 	case syscall.ECONNREFUSED:
@@ -50,6 +50,24 @@ func ask(env environment) (answer, error) {
 		err = errors.New(where + ": " + err.Error())
 	}
 	return a, err
+}
+
+// token returns what proves that this is the function: the session token or, where the
+// keys have none, that of AWS_TOKEN, which may lie in a file.
+func token(env environment) string {
+	if text := strings.TrimSpace(env.get("AWS_SESSION_TOKEN")); text != "" {
+		return text
+	}
+	text := strings.TrimSpace(env.get("AWS_TOKEN"))
+	if path := strings.TrimPrefix(text, "file://"); path != text {
+		fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			return "" // the extension has said so
+		}
+		defer syscall.Close(fd)
+		text, _ = readAll(fd, nil)
+	}
+	return oneLine(strings.TrimSpace(text))
 }
 
 const (

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -43,6 +45,30 @@ func TestGet(t *testing.T) {
 	for name, want := range map[string]string{"A": "2=3", "AB": "1", "ODD": "", "B": ""} {
 		if got := env.get(name); got != want {
 			t.Errorf("get(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestToken: the session token first, then that of AWS_TOKEN, also out of a file, and
+// never two lines of a header.
+func TestToken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte("\nof a file\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		env  environment
+		want string
+	}{
+		{environment{"AWS_SESSION_TOKEN=a", "AWS_TOKEN=b"}, "a"},
+		{environment{"AWS_SESSION_TOKEN= ", "AWS_TOKEN= b\n"}, "b"},
+		{environment{"AWS_TOKEN=file://" + path}, "of a file"},
+		{environment{"AWS_TOKEN=file://" + path + ".none"}, ""},
+		{environment{"AWS_TOKEN=a\r\nX: b"}, "a  X: b"},
+		{nil, ""},
+	} {
+		if got := token(test.env); got != test.want {
+			t.Errorf("token of %q = %q, want %q", test.env, got, test.want)
 		}
 	}
 }

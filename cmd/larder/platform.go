@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -20,6 +20,7 @@ type sdkSettings struct {
 	secretAccessKey, sessionToken    secret.Value
 	containerURI                     string
 	containerToken                   secret.Value
+	token                            secret.Value // of AWS_TOKEN
 	endpoint                         string
 	secretsManager, ssm, sts         string // endpoints that come before it
 	fips, dualStack, ignoreEndpoints bool
@@ -27,7 +28,7 @@ type sdkSettings struct {
 }
 
 // readPlatform reads what is not ours: variables of Lambda and of the SDK.
-func (s *settings) readPlatform(env map[string]string) (mistakes []error) {
+func (s *settings) readPlatform(env map[string]string) (warnings, mistakes []error) {
 	s.runtimeAPI = env["AWS_LAMBDA_RUNTIME_API"]
 	s.functionName = env["AWS_LAMBDA_FUNCTION_NAME"]
 	s.version = env["AWS_LAMBDA_FUNCTION_VERSION"]
@@ -41,7 +42,9 @@ func (s *settings) readPlatform(env map[string]string) (mistakes []error) {
 		s.region = "unknown" // lets the references be checked all the same
 	}
 	mistakes = append(mistakes, s.sdk.read(env)...)
-	return add(mistakes, s.sdk.checkToken())
+	warning, mistake := s.sdk.readToken(env[tokenVariable])
+	mistakes = add(mistakes, mistake)
+	return add(warnings, warning), add(mistakes, s.sdk.checkToken())
 }
 
 func (s *sdkSettings) read(env map[string]string) (mistakes []error) {
@@ -111,41 +114,49 @@ func checkURL(variable, text string) error {
 	return nil
 }
 
-// checkToken makes sure that a reader can prove that it is the function: with the
-// session token, or with SnapStart's token where that serves for credentials, too.
-// Blanks are no token, because no header could hold them.
-func (s *sdkSettings) checkToken() error {
-	switch {
-	case !isBlank(s.sessionToken):
-		return nil
-	case s.accessKeyID != "" && s.secretAccessKey.Len() > 0 || s.containerURI == "":
-		return errors.New("AWS_SESSION_TOKEN: it is empty, so no reader could prove that it is the function")
-	case isBlank(s.containerToken):
-		return errors.New("AWS_CONTAINER_AUTHORIZATION_TOKEN: it is empty, so there are no credentials, and no reader could prove that it is the function")
-	}
-	return nil
-}
-
-func isBlank(v secret.Value) bool { return len(bytes.TrimSpace(v.Reveal())) == 0 }
-
 // checkFile reports why a file cannot be read, without its path. What it holds is
 // looked at after register.
 func checkFile(path string) error {
+	file, err := openRegular(path)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// readRegular returns what a file holds. Its errors are without the path.
+func readRegular(path string, most int64) ([]byte, error) {
+	file, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, most+1))
+	switch {
+	case err != nil:
+		return nil, errors.New("the file cannot be read")
+	case int64(len(content)) > most:
+		return nil, fmt.Errorf("the file has more than %d bytes", most)
+	}
+	return content, nil
+}
+
+func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 	case !info.Mode().IsRegular(): // opening a pipe would wait for who writes to it
-		return errors.New("it is not a regular file")
+		return nil, errors.New("it is not a regular file")
 	default:
 		var file *os.File
 		if file, err = os.Open(path); err == nil {
-			return file.Close()
+			return file, nil
 		}
 	}
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err
 	}
-	return fmt.Errorf("the file cannot be opened: %w", err)
+	return nil, fmt.Errorf("the file cannot be opened: %w", err)
 }
 
 // source returns what package source needs of the settings.
@@ -156,6 +167,7 @@ func (s *settings) source() source.Config {
 		SessionToken:           s.sdk.sessionToken,
 		ContainerURI:           s.sdk.containerURI,
 		ContainerToken:         s.sdk.containerToken,
+		Token:                  s.sdk.token,
 		Ephemeral:              s.mode == snapStart,
 		Region:                 s.region,
 		FunctionName:           s.functionName,

@@ -63,9 +63,9 @@ func readSettings(environ []string) (s settings, warnings, mistakes []error) {
 		warnings = add(warnings, nearReferences(names, env))
 	}
 	s.mode = readMode(env)
-	mistakes = append(mistakes, s.readPlatform(env)...)
+	strange, wrong := s.readPlatform(env)
+	warnings, mistakes = append(warnings, strange...), append(mistakes, wrong...)
 
-	var wrong []error
 	s.declarations, wrong = manifest.Find(environ, s.scan, s.region)
 	mistakes = append(mistakes, wrong...)
 	if !s.cacheEnabled {
@@ -113,7 +113,7 @@ func add(list []error, err error) []error {
 func nearReferences(names []string, env map[string]string) error {
 	near := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		scheme, rest, found := strings.Cut(strings.TrimFunc(env[name], surrounds), "://")
-		return name == manifest.PrefetchVariable || !found ||
+		return name == manifest.PrefetchVariable || name == tokenVariable || !found ||
 			secret.IsReference(env[name]) || !secret.IsReference(strings.ToLower(scheme)+"://"+rest)
 	})
 	if len(near) == 0 {

@@ -76,6 +76,12 @@ func inWorld(t *testing.T, aws awstest.Config, test func(*testing.T, *world), en
 func (w *world) read(path string) *httptest.ResponseRecorder {
 	w.t.Helper()
 	_, _, token := w.aws.Credentials()
+	return w.present(token, path)
+}
+
+// present makes a read with a token.
+func (w *world) present(token, path string) *httptest.ResponseRecorder {
+	w.t.Helper()
 	r := httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, path, nil)
 	r.Host = "localhost:2773"
 	r.Header.Set("X-Aws-Parameters-Secrets-Token", token)
