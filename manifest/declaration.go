@@ -61,7 +61,7 @@ func Find(environ []string, scan bool, region string) ([]Declaration, []error) {
 		name, value, _ := strings.Cut(item, "=")
 		switch {
 		case name == PrefetchVariable:
-			for i, text := range items(value) {
+			for i, text := range Items(value) {
 				where := fmt.Sprintf("%s, item %d", name, i+1)
 				if i > 0 && !secret.IsReference(text) { // the rest of the one before, maybe
 					mistakes = append(mistakes, fmt.Errorf("%s: %w", where, errItem))
@@ -87,8 +87,8 @@ func nameOf(item string) string {
 	return name
 }
 
-// items splits a list at commas and white space.
-func items(list string) []string {
+// Items splits a list at commas and white space.
+func Items(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool {
 		return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r'
 	})

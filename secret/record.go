@@ -37,6 +37,8 @@ type Record struct {
 
 	// Members are the parameters of a tree, in the order of their names.
 	Members []Record
+	// Pages is how many answers of AWS a tree came in; 0 for anything else.
+	Pages int
 }
 
 // SecureString is the type of a parameter that is encrypted: what is read of it

@@ -10,15 +10,6 @@ type Planned struct {
 	Keys []secret.Key
 }
 
-// Requests returns how many requests the call takes: of a tree, with so many
-// members beneath its path, one for each page; of anything else one.
-func (p Planned) Requests(members int) int {
-	if p.Action != secret.GetParametersByPath {
-		return 1
-	}
-	return max(1, (members+maxPage-1)/maxPage)
-}
-
 // Plan returns the calls with which a new Source fetches keys, if all goes well:
 // see [Config.Observe] for those that are made. A tree has one, which may take
 // several requests. Roles that are assumed come besides.

@@ -81,18 +81,23 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestRequests: a tree comes in pages, and nothing else does.
-func TestRequests(t *testing.T) {
-	t.Parallel()
-	tree, secrets := source.Plan([]secret.Key{treeKey(t, "/p/*")})[0], source.Plan(many(t, 2, secretKey, "s"))[0]
-	for members, want := range map[int]int{0: 1, 1: 1, 10: 1, 11: 2, 20: 2, 21: 3} {
-		if got := tree.Requests(members); got != want {
-			t.Errorf("Requests(%d) of a tree = %d, want %d", members, got, want)
-		}
-		if got := secrets.Requests(members); got != 1 {
-			t.Errorf("Requests(%d) of a batch = %d, want 1", members, got)
-		}
+// TestPages: a record tells in how many answers its tree came, empty ones included.
+func TestPages(t *testing.T) {
+	aws := awstest.Config{Parameters: make(map[string]awstest.Parameter)}
+	for i := range 25 {
+		aws.Parameters[fmt.Sprintf("/t/a/%02d", i)] = awstest.Parameter{Value: "v"}
 	}
+	aws.Parameters["/t/one"] = awstest.Parameter{Value: "v"}
+	play(t, aws, nil, func(t *testing.T, st *stand) {
+		for pattern, want := range map[string]int{"/t/**": 3, "/t/*": 3, "/t/a/*": 3} {
+			k := treeKey(t, pattern)
+			before := len(st.Calls())
+			r := fetch(t, t.Context(), st.source, k)[k]
+			if calls := len(st.Calls()) - before; r.Err != nil || r.Record.Pages != want || calls != want {
+				t.Errorf("%s: %v, %d pages in %d calls, want %d", pattern, r.Err, r.Record.Pages, calls, want)
+			}
+		}
+	})
 }
 
 // TestBatched: what may share a call at some time, although not in this Plan.

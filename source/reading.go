@@ -19,6 +19,7 @@ const (
 type reading struct {
 	began   instant // when its first page was asked for
 	members []secret.Record
+	pages   int
 	seen    pageTokens
 	next    *string // nil before the first page and after the last one
 }
@@ -32,6 +33,7 @@ func (r *reading) add(p page) *secret.Error {
 		}
 	}
 	r.members, r.next = append(r.members, p.members...), p.next
+	r.pages++
 	return nil
 }
 

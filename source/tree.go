@@ -63,6 +63,7 @@ func (p *parameterStore) tree(ctx context.Context, k secret.Key) secret.Result {
 			if failure != nil {
 				return failed(k, failure)
 			}
+			record.Pages = r.pages
 			return secret.Result{Key: k, Record: record, Older: older}
 		}
 	}

@@ -17,6 +17,9 @@ import (
 func check(ctx context.Context, o checkOptions, stdout io.Writer) int {
 	s, home, warnings, mistakes := o.settings()
 	r := &report{References: []entry{}, Mistakes: texts(mistakes), Warnings: texts(warnings)}
+	r.mendNearMisses(s)
+	r.checkLambda(o, s)
+	r.noteARNs(o.environ)
 	if !home {
 		r.note("AWS_REGION is not set: a Region that a reference names counts as another than the function's")
 	}
@@ -53,6 +56,9 @@ func check(ctx context.Context, o checkOptions, stdout io.Writer) int {
 	r.Warnings = append(r.Warnings, possible...)
 	keys := declaredKeys(s.declarations)
 	r.Calls = countCalls(s, keys, a)
+	if slices.ContainsFunc(keys, func(k secret.Key) bool { return k.IsTree() && a.records[k] == nil }) {
+		r.note("a tree that was not read counts as one call: it takes one for each ten parameters")
+	}
 	r.setPolicy(s, keys, a)
 	r.ExitCode = r.exitCode()
 	if o.json {

@@ -72,11 +72,11 @@ func (s *settings) ttlOf(k secret.Key, declared map[secret.Key]cache.Declaration
 	return s.ttl[k.Service]
 }
 
-// requests returns how many requests a planned call takes, and one for a tree that
-// has not been read.
+// requests returns how many requests a planned call takes: of a tree one for each page,
+// as many as there were, and one if it has not been read.
 func requests(call source.Planned, a *answers) int {
-	if r := a.records[call.Keys[0]]; r != nil {
-		return call.Requests(len(r.Members))
+	if r := a.records[call.Keys[0]]; r != nil && call.Action == secret.GetParametersByPath {
+		return r.Pages
 	}
-	return call.Requests(0)
+	return 1
 }

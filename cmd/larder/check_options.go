@@ -15,6 +15,7 @@ import (
 // checkOptions is what larder check is asked for.
 type checkOptions struct {
 	environ  map[string]string // of the function
+	file     map[string]string // those of its variables that --env-file has; nil without one
 	online   bool
 	describe bool // only with online
 	json     bool
@@ -38,7 +39,8 @@ func parseCheck(args, environ []string) (o checkOptions, err error) {
 			if err != nil {
 				return o, fmt.Errorf("--env-file: %w", err)
 			}
-			o.environ = overlay(variablesOf(items), o.environ)
+			o.file = variablesOf(items)
+			o.environ = overlay(o.file, o.environ)
 		case hasValue:
 			return o, errors.New("check: only --env-file takes a value")
 		case name == "--online":

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"reflect"
@@ -106,9 +107,14 @@ func TestCheckCounts(t *testing.T) {
 	for _, n := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"} {
 		many = append(many, "ssm:///many/"+n)
 	}
-	c := newChecked(t, append(declared(), "OLD=ssm:///prod/key:1", "LARDER_PREFETCH=ssm:///many/** "+strings.Join(many, ","))...)
+	c := newChecked(t, append(declared(), "OLD=ssm:///prod/key:1", "LARDER_PREFETCH=ssm:///many/** ssm:///prod/* "+strings.Join(many, ","))...)
 	for _, reference := range many {
 		if err := c.SetParameter(strings.TrimPrefix(reference, "ssm://"), awstest.Parameter{Value: "v"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 12 { // of /prod/*, whose pages count what lies deeper, too
+		if err := c.SetParameter(fmt.Sprintf("/prod/deep/%02d", i), awstest.Parameter{Value: "v"}); err != nil {
 			t.Fatal(err)
 		}
 	}

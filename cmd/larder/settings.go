@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"larder/manifest"
 	"larder/secret"
@@ -26,6 +25,7 @@ type settings struct {
 	ttl            map[secret.Service]time.Duration
 	timeout        map[secret.Service]time.Duration
 	scan           bool
+	notReferences  []string // variables that hold texts
 	initTimeout    time.Duration
 	warn           bool
 	maxStale       time.Duration
@@ -44,6 +44,7 @@ type settings struct {
 	sdk          sdkSettings
 
 	declarations []manifest.Declaration
+	nearMisses   []string // variables whose value is almost a reference
 }
 
 // readSettings reads the environment. Warnings are about values that were
@@ -59,8 +60,11 @@ func readSettings(environ []string) (s settings, warnings, mistakes []error) {
 	}
 	names := slices.Sorted(maps.Keys(env))
 	warnings = add(warnings, unknownVariables(names))
+	environ, warning := s.withoutTexts(environ, env)
+	warnings = add(warnings, warning)
 	if s.scan {
-		warnings = add(warnings, nearReferences(names, env))
+		s.nearMisses = nearMisses(names, env, s.notReferences)
+		warnings = add(warnings, nearMissWarning(s.nearMisses))
 	}
 	s.mode = readMode(env)
 	strange, wrong := s.readPlatform(env)
@@ -108,22 +112,26 @@ func add(list []error, err error) []error {
 	return append(list, err)
 }
 
-// nearReferences warns of values that are a reference but for blanks or quotes
-// around it, or capitals in its scheme: the function gets those as they are.
-func nearReferences(names []string, env map[string]string) error {
-	near := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		scheme, rest, found := strings.Cut(strings.TrimFunc(env[name], surrounds), "://")
-		return name == manifest.PrefetchVariable || name == tokenVariable || !found ||
-			secret.IsReference(env[name]) || !secret.IsReference(strings.ToLower(scheme)+"://"+rest)
-	})
-	if len(near) == 0 {
-		return nil
+// withoutTexts looks at what LARDER_NOT_REFERENCES names, and returns the environment without
+// those variables: they hold texts, whatever these look like.
+func (s *settings) withoutTexts(environ []string, env map[string]string) (rest []string, warning error) {
+	if len(s.notReferences) == 0 {
+		return environ, nil
 	}
-	return fmt.Errorf("%s: the value is no reference, and looks like one: write it without blanks or quotes around it, and its scheme in lower case", some(near))
+	var unknown []string
+	for _, name := range s.notReferences {
+		if _, ok := env[name]; !ok {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) > 0 {
+		warning = fmt.Errorf("%s: there is no variable %s", notReferencesVariable, some(unknown))
+	}
+	return slices.DeleteFunc(slices.Clone(environ), func(item string) bool {
+		name, _, _ := strings.Cut(item, "=")
+		return name != manifest.PrefetchVariable && slices.Contains(s.notReferences, name)
+	}), warning
 }
-
-// surrounds reports whether a character is one that slips in around a value.
-func surrounds(r rune) bool { return unicode.IsSpace(r) || r == '"' || r == '\'' }
 
 // maxNamed is how many variables one warning names.
 const maxNamed = 10

@@ -125,30 +125,3 @@ func TestTooManyRoles(t *testing.T) {
 		t.Errorf("21 roles: %q, want the numbers", text(mistakes))
 	}
 }
-
-// TestNearReferences checks that a reference with a slip in it is not taken for a
-// plain value without a word.
-func TestNearReferences(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		value string
-		near  bool
-	}{
-		{`"secretsmanager://x"`, true}, {"'ssm:///x'", true}, {`" SSM:///x"`, true}, {`'"ssm:///x"'`, true},
-		{" secretsmanager://x", true}, {"\nssm:///x", true}, {"SecretsManager://x", true}, {"SSM:///x", true}, {" Ssm:///x\t", true},
-		{"secretsmanager://x", false}, {"ssm:///x", false}, {"", false}, {"SSM", false}, {"SSM:/x", false},
-		{"https://example.com/?at=ssm:///x", false}, {"x ssm:///x", false}, {"S3://x", false}, {`"https://x"`, false}, {`"`, false},
-	}
-	for _, test := range tests {
-		s, warnings, mistakes := readSettings(function("KEY="+test.value, "LARDER_PREFETCH= ssm:///y"))
-		if len(mistakes) > 0 || (len(warnings) == 1) != test.near || test.near && !strings.HasPrefix(text(warnings), "KEY: ") {
-			t.Errorf("KEY=%q: warnings %q, mistakes %q, want a warning: %t", test.value, text(warnings), text(mistakes), test.near)
-		}
-		if test.near && (len(s.declarations) != 1 || strings.Contains(text(warnings), test.value)) {
-			t.Errorf("KEY=%q: %d declarations and the warning %q, want the value neither declared nor repeated", test.value, len(s.declarations), text(warnings))
-		}
-	}
-	if _, warnings, _ := readSettings(function("KEY=SSM:///x", "LARDER_SCAN_ENV=false")); len(warnings) > 0 {
-		t.Errorf("KEY=SSM:///x without looking for references: %q", text(warnings))
-	}
-}

@@ -21,7 +21,8 @@ const (
 	awsAlias  = "PARAMETERS_AND_SECRETS_EXTENSION_"
 	ourPrefix = "LARDER_"
 
-	levelVariable = awsPrefix + "LOG_LEVEL"
+	levelVariable         = awsPrefix + "LOG_LEVEL"
+	notReferencesVariable = ourPrefix + "NOT_REFERENCES"
 )
 
 // variable is one setting. The README's table is tested against these.
@@ -119,6 +120,10 @@ func ourVariables() []variable {
 		{"LARDER_SCAN_ENV", "true", func(s *settings, text string) (err error) {
 			s.scan, err = truth(text)
 			return err
+		}},
+		{notReferencesVariable, "", func(s *settings, text string) error {
+			s.notReferences = manifest.Items(text)
+			return nil
 		}},
 		{"LARDER_INIT_TIMEOUT", "5s", func(s *settings, text string) (err error) {
 			s.initTimeout, err = initTimeout(text)

@@ -84,6 +84,10 @@ func settingTests() []struct {
 			{"secretsmanager://a", 1, fine}, {"\n secretsmanager://a , ssm:///b,\n", 2, fine}, {" , ", 0, fine},
 			{"secretsmanager://a, b", 1, "item 2"},
 		}},
+		{"LARDER_NOT_REFERENCES", func(s settings) any { return strings.Join(s.notReferences, " ") }, []given{
+			{"LARDER_NOT_REFERENCES", "LARDER_NOT_REFERENCES", fine},
+			{" LARDER_NOT_REFERENCES,\tLARDER_NOT_REFERENCES,,", "LARDER_NOT_REFERENCES LARDER_NOT_REFERENCES", fine},
+		}},
 		{"LARDER_SCAN_ENV", func(s settings) any { return s.scan }, truths(true)},
 		{"LARDER_INIT_TIMEOUT", func(s settings) any { return s.initTimeout }, []given{
 			{"1", time.Second, fine}, {"250ms", 250 * time.Millisecond, fine}, {" 2m ", 2 * time.Minute, fine},
