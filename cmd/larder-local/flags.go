@@ -63,7 +63,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.Var(once{&o.secrets}, "secrets", "serve the secrets and parameters in this YAML `file` as AWS would")
 	flags.Var(o.changes, "change", "before invoke N, have AWS be what the file says, as `N=FILE`: other values are rotations, missing ones deletions; may be repeated")
 	flags.Var(&env, "env", "set a variable of the function, `NAME=value`; may be repeated")
-	flags.Var(once{&envFile}, "env-file", "set the variables in this `file`, one NAME=value a line")
+	flags.Var(once{&envFile}, "env-file", "set the variables in this `file`, or - for standard input: one NAME=value a line, or JSON as the AWS CLI and SAM have it")
 	flags.IntVar(&o.invokes, "invoke", 3, "how `often` to invoke; by default at least once for each line of --events")
 	flags.StringVar(&event, "event", "{}", "the event of every invoke, as `JSON`")
 	flags.Var(once{&events}, "events", "a `file` of events, one JSON a line, used by turns")
@@ -139,7 +139,7 @@ func (o *options) check(given map[string]bool) error {
 // readEnv puts the file's variables first, so that those of flags win.
 func (o *options) readEnv(path string, env assignments) error {
 	if path != "" {
-		file, err := envfile.Read(path)
+		file, err := envfile.Read(path, os.Stdin)
 		if err != nil {
 			return fmt.Errorf("--env-file: %w", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ func parseCheck(args, environ []string) (o checkOptions, err error) {
 				}
 				value, args = args[0], args[1:]
 			}
-			items, err := envfile.Read(value)
+			items, err := envfile.Read(value, os.Stdin)
 			if err != nil {
 				return o, fmt.Errorf("--env-file: %w", err)
 			}

@@ -32,9 +32,11 @@ Lambda starts larder without arguments: then it is the extension.
 check validates a function's settings and references, counts the calls that they
 make to AWS, and prints the least IAM policy for them.
 
-  --env-file FILE  read them from FILE, one NAME=value a line, in place of the
-                   environment. Of that, variables that start with AWS_ count
-                   where FILE has none: Region, credentials, endpoints
+  --env-file FILE  read them from FILE, or from standard input where it is -, in
+                   place of the environment: one NAME=value a line, or JSON as
+                   the AWS CLI and AWS SAM have it. Of the environment, variables
+                   that start with AWS_ count where FILE has none: Region,
+                   credentials, endpoints
   --online         fetch what is declared, as the extension does when it starts,
                    with the credentials of the environment. No value is shown.
                    HTTPS_PROXY and NO_PROXY of this machine count, not FILE's
