@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"log/slog"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -78,4 +80,41 @@ func TestBusyIsNotClosed(t *testing.T) {
 		isBody(t, "a busy one", c.read("GET"), planted)
 	}
 	l.downTo(3)
+}
+
+// What net/http tells of a connection that was closed for being too many changes
+// nothing: it takes no place again, and no other one is closed for it.
+func TestClosedBeforeIsForgotten(t *testing.T) {
+	t.Parallel()
+	for _, late := range []http.ConnState{http.StateActive, http.StateIdle, http.StateClosed} {
+		changed := server.Limited(nil, slog.New(slog.DiscardHandler), 1).ConnState
+		before, beforeClosed := observed(t)
+		now, nowClosed := observed(t)
+		changed(before, http.StateNew)
+		changed(now, http.StateNew)
+		is(t, "the one before is closed", *beforeClosed, 1)
+		changed(before, late)
+		changed(now, http.StateActive)
+		changed(now, http.StateIdle)
+		is(t, "times that the other one was closed after "+late.String(), *nowClosed, 0)
+		is(t, "times that the one before was closed", *beforeClosed, 1)
+	}
+}
+
+// observed returns a connection and how often it was closed.
+func observed(t *testing.T) (net.Conn, *int) {
+	one, other := net.Pipe()
+	t.Cleanup(func() { other.Close() })
+	c := &observedConn{Conn: one}
+	return c, &c.closed
+}
+
+type observedConn struct {
+	net.Conn
+	closed int
+}
+
+func (c *observedConn) Close() error {
+	c.closed++
+	return c.Conn.Close()
 }

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -209,6 +210,23 @@ func TestGuardInFlight(t *testing.T) {
 		}
 		is(t, "calls", s.asked()["a"], 2) // as a secret and as a parameter
 	})
+}
+
+// A request that is refused keeps no place, whatever it is refused for.
+func TestRefusedKeepNoPlace(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *setup) { c.level = slog.LevelWarn })
+	for _, lines := range [][]string{
+		{"GET /v1/a HTTP/1.1", "X-Vault-Token: wrong"},
+		{"GET /v1/a HTTP/1.1", "Host: evil.com"},
+		{"GET /v1/a HTTP/1.1", "X-Forwarded-For: x"},
+		{"POST /v1/a HTTP/1.1"},
+	} {
+		for range 600 {
+			s.send(lines...)
+		}
+		is(t, "a read after "+strings.Join(lines, ", "), s.get("/v1/a").status, http.StatusOK)
+	}
 }
 
 // A reader that leaves while it waits leaves no place occupied, and its call
