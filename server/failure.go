@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -104,8 +106,30 @@ func (x *exchange) fails(code int, body failure, err error) {
 	x.write(code, typeJSON, marshal(body))
 }
 
+// wantsBytes reports whether Accept names application/octet-stream, and does not
+// like JSON better. What it only allows, as */* does, is JSON as without Accept.
 func (x *exchange) wantsBytes() bool {
-	return strings.Contains(x.r.Header.Get("Accept"), typeBinary)
+	quality := make(map[string]float64)
+	for _, line := range x.r.Header.Values("Accept") {
+		for item := range strings.SplitSeq(line, ",") {
+			kind, options, err := mime.ParseMediaType(item)
+			if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+				continue
+			}
+			q, err := strconv.ParseFloat(options["q"], 64)
+			if err != nil || !(q >= 0 && q <= 1) { // none, or one that cannot be read
+				q = 1
+			}
+			quality[kind] = max(quality[kind], q)
+		}
+	}
+	json, ok := quality[typeJSON]
+	for _, wider := range []string{"application/*", "*/*"} {
+		if !ok {
+			json, ok = quality[wider]
+		}
+	}
+	return quality[typeBinary] > 0 && quality[typeBinary] >= json
 }
 
 // oneLine joins the lines of errors.Join, and AWS's if it ever writes some.
