@@ -58,7 +58,11 @@ type parameterFields struct {
 // roleArn, refreshNow and seen.
 func (s *Server) awsSecret(x *exchange) {
 	s.serveAWS(x, func(q query) (secret.Key, error) {
-		return secret.SecretKey(s.config.Region, q.get("secretId"), q.get("versionId"), q.get("versionStage"))
+		name, err := q.named("secretId")
+		if err != nil {
+			return secret.Key{}, err
+		}
+		return secret.SecretKey(s.config.Region, name, q.get("versionId"), q.get("versionStage"))
 	})
 }
 
@@ -81,7 +85,17 @@ func (s *Server) awsParameter(x *exchange) {
 		case "label":
 			label = value
 		}
-		return secret.ParameterKey(s.config.Region, q.get("name"), version, label, decrypt)
+		name, err := q.named("name")
+		if err != nil {
+			return secret.Key{}, err
+		}
+		key, err := secret.ParameterKey(s.config.Region, name, version, label, decrypt)
+		if err != nil {
+			if _, bad := secret.ParameterKey(s.config.Region, "/"+name, version, label, decrypt); bad == nil {
+				err = errSlash
+			}
+		}
+		return key, err
 	})
 }
 
@@ -89,14 +103,14 @@ func (s *Server) awsParameter(x *exchange) {
 func (s *Server) serveAWS(x *exchange, makeKey func(query) (secret.Key, error)) {
 	key, demand, err := readAWS(x, makeKey)
 	if err != nil {
-		failAWS(x, badRequest(err))
+		failAWS(x, badRequest(err), err.Error())
 		return
 	}
 	x.asks(key)
 	answer, err := s.config.Manifest.Get(x.r.Context(), key, demand)
 	x.got(answer)
 	if err != nil {
-		failAWS(x, err)
+		failAWS(x, err, why(asError(err)))
 		return
 	}
 	body, err := json.Marshal(output(answer.Record))
@@ -167,12 +181,14 @@ func date(t time.Time) *time.Time {
 
 // failAWS answers any failure as AWS's extension does, with the reason in the
 // headers.
-func failAWS(x *exchange, err error) {
+func failAWS(x *exchange, err error, message string) {
 	x.explain(asError(err))
+	x.says(message)
 	x.write(http.StatusBadRequest, typeText, []byte(awsFailure))
 }
 
 func refuseAWS(x *exchange, r *refusal) {
 	x.refused(r)
+	x.says(r.message)
 	x.write(r.status, typeText, []byte(cmp.Or(r.aws, r.Error())))
 }

@@ -51,12 +51,13 @@ type setup struct {
 	manifest manifest.Config
 	cache    cache.Config
 	token    string
+	presents func() // when a token is checked
 	level    slog.Level // of the log
 }
 
 // start returns a stand of which init is over, with nothing in memory.
 func start(t testing.TB, change ...func(*setup)) *stand {
-	c := setup{token: token, level: slog.LevelDebug}
+	c := setup{token: token, level: slog.LevelDebug, presents: func() {}}
 	c.cache = cache.Config{
 		TTL:     map[secret.Service]time.Duration{secret.SecretsManager: time.Minute, secret.ParameterStore: time.Minute},
 		Entries: 1000, Bytes: 16 << 20,
@@ -77,8 +78,11 @@ func start(t testing.TB, change ...func(*setup)) *stand {
 	s.manifest = manifest.New(c.manifest)
 	s.counters = metrics.New(metrics.Config{Cache: c.manifest.Cache.Stats})
 	s.Server = server.New(server.Config{
-		Manifest: s.manifest, Region: region, Token: func(_ context.Context, presented string) bool { return presented == c.token },
-		Metrics: s.counters, Log: s.log,
+		Manifest: s.manifest, Region: region, Metrics: s.counters, Log: s.log,
+		Token: func(_ context.Context, presented string) bool {
+			c.presents()
+			return presented == c.token
+		},
 	})
 	s.manifest.Settle() // nothing is prefetched
 	t.Cleanup(func() {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Headers that carry the token. The second one is for users who come from the
@@ -60,27 +61,71 @@ var (
 		status: http.StatusMethodNotAllowed, code: "MethodNotAllowed",
 		message: "only GET is served", provider: "Not allowed",
 	}
+	errFault = &refusal{
+		status: http.StatusInternalServerError, code: "InternalFailure",
+		message: "a fault of Larder's own: its log has a line of message serving about it",
+		aws:     awsFailure,
+	}
 	errPath = &refusal{
 		status: http.StatusNotFound, code: "NoSuchPath",
 		message: "no such path; there are /value, /env, /metrics, /secretsmanager/get, /systemsmanager/parameters/get and /v1/",
 	}
 )
 
-// guard checks what must hold for every path but an open one, in the order of
-// the Workload Credentials Provider. A request that it lets through counts as in
-// flight.
-func (s *Server) guard(x *exchange, at endpoint) *refusal {
-	if n := s.inFlight.Add(1); n > maxInFlight {
+// answer answers a request, or refuses it where the guard does. One that is refused
+// for their number takes no place among those that are in flight.
+func (s *Server) answer(x *exchange, at endpoint) {
+	if s.inFlight.Add(1) > maxInFlight {
 		s.inFlight.Add(-1)
-		return errBusy
+		s.refuse(x, at, errBusy)
+		return
 	}
+	defer s.inFlight.Add(-1)
 	if refused := s.check(x.r, at); refused != nil {
-		s.inFlight.Add(-1)
-		return refused
+		s.refuse(x, at, refused)
+		return
 	}
-	return nil
+	at.serve(x)
 }
 
+func (s *Server) refuse(x *exchange, at endpoint, refused *refusal) {
+	s.tell(refused)
+	at.refuse(x, refused)
+}
+
+// tellEvery is how often at most the log tells of one kind of refusal.
+const tellEvery = time.Minute
+
+// untold is what the log has to say of one kind of refusal.
+type untold struct {
+	last  time.Time // when it told of it
+	count int       // since then
+}
+
+// tell warns of what a whole function fails of and few look for at level debug: wrong
+// tokens, and too many requests. The first one is told at once, those that follow with
+// their number when the next one comes a minute later or more; how many there were in
+// all is in the line of the sandbox's end.
+func (s *Server) tell(r *refusal) {
+	if r != errToken && r != errBusy {
+		return
+	}
+	s.mu.Lock()
+	u, now := s.untold[r], time.Now()
+	u.count++
+	count, due := u.count, u.last.IsZero() || now.Sub(u.last) >= tellEvery
+	if due {
+		u = untold{last: now}
+	}
+	s.untold[r] = u
+	s.mu.Unlock()
+	if due {
+		s.config.Log.Warn("requests refused", "problem", r.message, "count", count)
+	}
+}
+
+// check checks what must hold for every path but an open one, in the order of the
+// Workload Credentials Provider.
 func (s *Server) check(r *http.Request, at endpoint) *refusal {
 	if !at.open {
 		if _, ok := r.Header["X-Forwarded-For"]; ok {

@@ -208,6 +208,7 @@ func TestGuardInFlight(t *testing.T) {
 		for _, c := range contracts() {
 			is(t, c.name+" afterwards", s.get(c.path).status == http.StatusTooManyRequests, false)
 		}
+		is(t, "warnings", strings.Count(s.logged(), `level=WARN msg="requests refused" problem="more than 512 requests are in flight" count=1`), 1)
 		is(t, "calls", s.asked()["a"], 2) // as a secret and as a parameter
 	})
 }
@@ -284,6 +285,6 @@ func TestLogLine(t *testing.T) {
 			t.Errorf("the log lacks %s in\n%s", want, log)
 		}
 	}
-	is(t, "lines", strings.Count(log, "\n"), 8)
+	is(t, "lines", strings.Count(log, "\n"), 9) // and the warning of a wrong token
 	is(t, "the token in the log", strings.Contains(log, token), false)
 }

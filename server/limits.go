@@ -4,7 +4,6 @@ import (
 	stdlog "log"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -35,13 +34,4 @@ func limited(h http.Handler, log *slog.Logger, open int) *http.Server {
 		DisableGeneralOptionsHandler: true, // OPTIONS * is refused like any other method
 		ErrorLog:                     stdlog.New(trouble{log}, "", 0),
 	}
-}
-
-// trouble is what an http.Server has to tell, such as panics and failures to accept:
-// a line with a message that stays as it is, like all others.
-type trouble struct{ log *slog.Logger }
-
-func (t trouble) Write(text []byte) (int, error) {
-	t.log.Error("serving", "problem", strings.TrimSpace(string(text)))
-	return len(text), nil
 }

@@ -149,5 +149,9 @@ func providerRefusal(x *exchange, text string) {
 
 func refuseProvider(x *exchange, r *refusal) {
 	x.refused(r)
+	if r == errFault {
+		x.write(r.status, typeJSON, marshal(providerFailure{r.code, r.message}))
+		return
+	}
 	x.write(cmp.Or(r.providerStatus, r.status), typeText, []byte(cmp.Or(r.provider, r.Error())))
 }

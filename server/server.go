@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,10 +38,15 @@ type Config struct {
 type Server struct {
 	config   Config
 	inFlight atomic.Int64
+
+	mu     sync.Mutex
+	untold map[*refusal]untold // see tell
 }
 
 // New returns a server.
-func New(config Config) *Server { return &Server{config: config} }
+func New(config Config) *Server {
+	return &Server{config: config, untold: make(map[*refusal]untold)}
+}
 
 // endpoint is what serves a path, and how it words a refusal.
 type endpoint struct {
@@ -83,12 +89,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	x := &exchange{w: w, r: r}
 	at := s.route(r.URL.EscapedPath())
-	if refused := s.guard(x, at); refused != nil {
-		at.refuse(x, refused)
-	} else {
-		defer s.inFlight.Add(-1)
-		at.serve(x)
-	}
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			s.fault(x, at, thrown)
+		}
+	}()
+	s.answer(x, at)
 	s.count(x)
 	s.logRead(x, at, time.Since(start))
 }

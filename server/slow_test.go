@@ -115,26 +115,3 @@ func TestSlowReaderIsCut(t *testing.T) {
 		is(t, "the whole answer", len(rest) >= 1<<20, false)
 	})
 }
-
-// What http.Server has to tell is one line with a message of ours.
-func TestTroubleIsLogged(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := start(t)
-		broken := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a\nlevel=ERROR msg=forged") })
-		c, err := pipetest.Serve(t, server.HTTP(broken, s.log))(t.Context(), "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(c, wire("GET /ping HTTP/1.1")); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.ReadAll(c); err != nil { // the answer to a panic is the connection's end
-			t.Fatal(err)
-		}
-		line := s.logged()
-		if strings.Count(line, "\n") != 1 || !strings.Contains(line, `level=ERROR msg=serving problem="http: panic serving `) {
-			t.Errorf("the log has %q, want one line about the panic", line)
-		}
-	})
-}
