@@ -170,20 +170,17 @@ type Answer struct {
 // A call is detached from the reader that started it: ctx ends the wait, not the
 // call. The error is a *secret.Error, or ctx's.
 func (c *Cache) Get(ctx context.Context, key secret.Key, force bool) (Answer, error) {
-	var f *flight
-	var how How
-	var patience *time.Timer
-	c.mu.Lock()
 	if force {
-		f, how = c.joinForcedLocked(key)
-	} else {
-		if answer, err, ok := c.recallLocked(key); ok {
-			c.mu.Unlock()
-			return answer, err
-		}
-		f, how = c.joinLocked(key)
-		patience = c.patienceLocked(key, f)
+		r := c.Force(ctx, []secret.Key{key})[0]
+		return r.Answer, r.Err
 	}
+	c.mu.Lock()
+	if answer, err, ok := c.recallLocked(key); ok {
+		c.mu.Unlock()
+		return answer, err
+	}
+	f, how := c.joinLocked(key)
+	patience := c.patienceLocked(key, f)
 	c.mu.Unlock()
 	if patience != nil {
 		defer patience.Stop()
@@ -194,10 +191,10 @@ func (c *Cache) Get(ctx context.Context, key secret.Key, force bool) (Answer, er
 		return c.instead(ctx, key, nil, how)
 	case err != nil:
 		return Answer{How: how}, err
-	case f.reply.Err != nil && !force:
+	case f.reply.Err != nil:
 		return c.instead(ctx, key, f.reply.Err, how)
 	case c.outlived(f):
-		return c.Get(ctx, key, force)
+		return c.Get(ctx, key, false)
 	}
 	return c.answer(f.reply, how)
 }
@@ -248,7 +245,7 @@ func (c *Cache) Close() {
 	c.mu.Lock()
 	c.closed = true
 	for key := range c.flights {
-		c.launchQueuedLocked(key) // to its end: nothing else would come
+		c.launchQueuedLocked([]secret.Key{key}) // to its end: nothing else would come
 	}
 	c.mu.Unlock()
 	c.calls.Wait()

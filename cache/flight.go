@@ -273,7 +273,7 @@ func (c *Cache) landLocked(f *flight) {
 	}
 	if under.forced == f {
 		under.forced = nil
-		c.launchQueuedLocked(f.key)
+		c.launchQueuedLocked([]secret.Key{f.key})
 	}
 	if *under == (underWay{}) {
 		delete(c.flights, f.key)

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"time"
 
 	"larder/secret"
@@ -9,45 +10,96 @@ import (
 // forcedEvery is how often at most a key is asked for by force.
 const forcedEvery = time.Second
 
-// joinForcedLocked returns the flight that answers a forced read: one whose call
-// has not begun yet. At most one runs and one is queued, however many readers ask.
-func (c *Cache) joinForcedLocked(key secret.Key) (*flight, How) {
-	under := c.underLocked(key)
-	if f := under.queued; f != nil {
-		f.readers++
-		return f, Wait
+// Force is Get with force for several keys, of which those that may be asked for now
+// are asked for in one call. The replies are in the order of the keys.
+func (c *Cache) Force(ctx context.Context, keys []secret.Key) []Reply {
+	c.mu.Lock()
+	fs, replies := c.joinForcedLocked(keys)
+	c.mu.Unlock()
+	for i, f := range fs {
+		r := &replies[i]
+		if r.Err = c.wait(ctx, f, nil); r.Err != nil {
+			continue
+		}
+		if r.Answer, r.Err = c.answer(f.reply, r.Answer.How); c.outlived(f) {
+			r.Answer, r.Err = c.Get(ctx, f.key, true)
+		}
 	}
-	f := newFlight(key)
-	f.readers++
-	under.queued = f
-	c.launchQueuedLocked(key)
-	return f, Miss
+	return replies
 }
 
-// launchQueuedLocked begins the forced call that is queued for key, when the one
-// that runs has ended and a second has passed since that began.
-func (c *Cache) launchQueuedLocked(key secret.Key) {
-	under := c.flights[key]
-	if under == nil || under.queued == nil || under.forced != nil {
-		return
+// Reply is what Force brings for one key, as Get returns it.
+type Reply struct {
+	// Answer is the answer; without a record where there is an error.
+	Answer Answer
+	// Err is a *secret.Error, or the context's.
+	Err error
+}
+
+// joinForcedLocked returns the flights that answer forced reads of keys: those whose
+// call has not begun yet. For each key at most one runs and one is queued, however many
+// readers ask.
+func (c *Cache) joinForcedLocked(keys []secret.Key) ([]*flight, []Reply) {
+	fs, replies := make([]*flight, len(keys)), make([]Reply, len(keys))
+	var queued []secret.Key
+	for i, key := range keys {
+		under := c.underLocked(key)
+		replies[i].Answer.How = Wait
+		if under.queued == nil {
+			under.queued = newFlight(key)
+			queued = append(queued, key)
+			replies[i].Answer.How = Miss
+		}
+		fs[i] = under.queued
+		fs[i].readers++
 	}
-	if wait := c.forcedInLocked(key); wait > 0 && !c.closed {
-		time.AfterFunc(wait, func() {
-			c.mu.Lock()
-			defer c.unlock()
-			c.launchQueuedLocked(key)
-		})
-		return
-	}
-	f := under.queued
-	under.queued = nil
-	if !f.wanted() {
-		if *under == (underWay{}) {
+	c.launchQueuedLocked(queued)
+	return fs, replies
+}
+
+// launchQueuedLocked begins, in one call, the forced fetch of those of the keys that are
+// queued and may be asked for: the one that runs has ended, and a second has passed
+// since that began. The others follow when it has. They then go together where they
+// were forced together: who has ended a second after he began does not wait for those
+// that have not, so that the trouble of one is not that of all.
+func (c *Cache) launchQueuedLocked(keys []secret.Key) {
+	var begin []*flight
+	for _, key := range keys {
+		under := c.flights[key]
+		if under == nil || under.queued == nil || under.forced != nil {
+			continue
+		}
+		if wait := c.forcedInLocked(key); wait > 0 && !c.closed {
+			time.AfterFunc(wait, func() { c.launchQueued(key) })
+			continue
+		}
+		f := under.queued
+		under.queued = nil
+		switch {
+		case f.wanted():
+			begin = append(begin, f)
+		case *under == underWay{}:
 			delete(c.flights, key)
 		}
-		return
 	}
-	c.launchLocked([]*flight{f}, true, nil)
+	if len(begin) > 0 {
+		c.launchLocked(begin, true, nil)
+	}
+}
+
+// launchQueued begins what is queued for key, whose second has passed, and for all keys
+// whose second has passed as well.
+func (c *Cache) launchQueued(key secret.Key) {
+	c.mu.Lock()
+	defer c.unlock()
+	keys := []secret.Key{key}
+	for other, under := range c.flights {
+		if other != key && under.queued != nil && under.forced == nil && c.forcedInLocked(other) == 0 {
+			keys = append(keys, other)
+		}
+	}
+	secret.SortKeys(keys)
+	c.launchQueuedLocked(keys)
 }
 
 // forcedInLocked returns how long it is until key may be forced again.

@@ -109,7 +109,7 @@ func TestPrinted(t *testing.T) {
 		s.has("ssm:///t/**", tree("/t/**", record("/t/a", planted)))
 		v := s.prefetch()
 		s.Settle()
-		all, _, err := s.Variables(t.Context(), false)
+		all, _, err := s.Variables(t.Context(), manifest.Demand{})
 		is(t, "an error", err != nil, true)
 		is(t, "variables", len(all), 1)
 		one, _ := s.Variable(t.Context(), "A", manifest.Demand{})

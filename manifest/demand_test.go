@@ -202,7 +202,7 @@ func TestSeenOnDeclaredParameter(t *testing.T) {
 	})
 }
 
-// All variables as of now: one call for each secret, so that two fields of one
+// All variables as of now: one batch with each secret once, so that two fields of one
 // come from the same version.
 func TestVariablesNow(t *testing.T) {
 	inBubble(t, "A=secretsmanager://a#x B=secretsmanager://a#y C=ssm:///c", func(t *testing.T, s *stand) {
@@ -210,7 +210,7 @@ func TestVariablesNow(t *testing.T) {
 		s.init()
 		read := func(what string, now bool, want string) {
 			t.Helper()
-			all, _, err := s.Variables(t.Context(), now)
+			all, _, err := s.Variables(t.Context(), manifest.Demand{Now: now})
 			is(t, what+": error", err, nil)
 			var got []string
 			for _, v := range all {
@@ -221,16 +221,16 @@ func TestVariablesNow(t *testing.T) {
 		s.has("secretsmanager://a", versioned("a", "v2"))
 		began := time.Now()
 		read("the first reading, as of now", true, "A miss v2, B miss v2, C miss v-/c")
-		s.asked("the first reading, as of now", "secretsmanager://a", "ssm:///c")
+		s.asked("the first reading, as of now", "secretsmanager://a, ssm:///c")
 		is(t, "it took", time.Since(began), 0)
 		s.has("secretsmanager://a", versioned("a", "v3"))
 		read("from memory", false, "A hit v2, B hit v2, C hit v-/c")
 		s.asked("from memory")
 		read("as of now", true, "A miss v3, B miss v3, C miss v-/c")
-		s.asked("as of now", "secretsmanager://a", "ssm:///c")
+		s.asked("as of now", "secretsmanager://a, ssm:///c")
 		is(t, "it took, as a secret may be forced once a second", time.Since(began), time.Second)
 		s.fails("secretsmanager://a", secret.Unavailable)
-		_, _, err := s.Variables(t.Context(), true)
+		_, _, err := s.Variables(t.Context(), manifest.Demand{Now: true})
 		is(t, "an old value for a failure", err == nil, false)
 	}, maxStale)
 }

@@ -74,7 +74,7 @@ func (s *stand) value(text string) *read {
 // variables starts a Variables.
 func (s *stand) variables() *read {
 	return s.begin(func(ctx context.Context) string {
-		all, _, err := s.Variables(ctx, false)
+		all, _, err := s.Variables(ctx, manifest.Demand{})
 		var names []string
 		for _, v := range all {
 			names = append(names, v.Declaration.Variable)

@@ -2,6 +2,8 @@ package manifest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -47,62 +49,106 @@ func (m *Manifest) Variable(ctx context.Context, name string, demand Demand) (Va
 //
 // The first reading, which is that of the function's start, gets what Prefetch
 // brings, also where nothing is cached, and no later than Prefetch ends; unless it
-// is to be as of now.
-func (m *Manifest) Variables(ctx context.Context, now bool) (values []Variable, absent []string, err error) {
+// is to be as of now. Demand.Seen is the Version of another reading.
+func (m *Manifest) Variables(ctx context.Context, demand Demand) (values []Variable, absent []string, err error) {
 	if err := m.init.await(ctx, fetching); err != nil {
 		return nil, nil, err
 	}
-	first := m.takeFirst()
-	var declared []Declaration
-	readings := make(map[secret.Key]*reading) // one of each: two fields of a secret are of one version
+	readings := make(map[secret.Key]cache.Reply) // one of each: two fields of a secret are of one version
 	for _, d := range m.config.Declarations {
 		if d.IsVariable() {
-			declared = append(declared, d)
-			readings[d.Key] = new(reading)
+			readings[d.Key] = cache.Reply{}
 		}
 	}
+	first := m.takeFirst()
+	if demand.Now {
+		m.readNow(ctx, readings)
+	} else {
+		m.readAll(ctx, readings, first)
+	}
+	values, absent, err = m.pickAll(ctx, readings)
+	if err != nil || demand.Now || demand.Seen == "" || demand.Seen != Version(values) {
+		return values, absent, err
+	}
+	m.readNow(ctx, readings)
+	return m.pickAll(ctx, readings)
+}
+
+// readAll reads what the variables stand for. first is what Prefetch fetches, for the
+// first reading.
+func (m *Manifest) readAll(ctx context.Context, readings map[secret.Key]cache.Reply, first *cache.Batch) {
 	during := first != nil && !m.init.has(settled)
-	if first == nil && !now { // what the cache would fetch one by one is fetched in one batch
-		keys := slices.Collect(maps.Keys(readings))
+	keys := slices.Collect(maps.Keys(readings))
+	if first == nil { // what the cache would fetch one by one is fetched in one batch
 		secret.SortKeys(keys)
 		first = m.config.Cache.Start(keys)
 	}
+	replies := make([]cache.Reply, len(keys))
 	var wg sync.WaitGroup
-	for key, r := range readings {
+	for i, key := range keys {
 		wg.Go(func() {
-			if now {
-				r.answer, r.err = m.get(ctx, key, true)
-			} else {
-				r.answer, r.err = m.readBatch(ctx, first, during, key)
-				if first.Began(key) && r.answer.How != cache.Stale {
-					r.answer.How = cache.Miss
-				}
+			r := &replies[i]
+			r.Answer, r.Err = m.readBatch(ctx, first, during, key)
+			if first.Began(key) && r.Answer.How != cache.Stale {
+				r.Answer.How = cache.Miss
 			}
 		})
 	}
 	wg.Wait()
-	values = make([]Variable, len(declared))
-	failed := make([]error, len(declared))
-	for i, d := range declared {
-		r := readings[d.Key]
-		values[i] = Variable{Declaration: d, Answer: r.answer}
-		if failed[i] = r.err; r.err == nil {
-			value, err := pick(r.answer.Record, d.Reference, d.Key)
-			values[i].Value, failed[i] = value, m.hold(ctx, d.Key, err)
-		}
+	for i, key := range keys {
+		readings[key] = replies[i]
 	}
-	return m.usable(declared, values, failed)
 }
 
-// reading is what all variables get that stand for fields of the same.
-type reading struct {
-	answer cache.Answer
-	err    error
+// readNow reads as of now, in one batch, what has not been read so already: a miss is
+// as new as a forced read is.
+func (m *Manifest) readNow(ctx context.Context, readings map[secret.Key]cache.Reply) {
+	var keys []secret.Key
+	for key, r := range readings {
+		if r.Answer.How != cache.Miss {
+			keys = append(keys, key)
+		}
+	}
+	secret.SortKeys(keys)
+	for i, r := range m.config.Cache.Force(ctx, keys) {
+		if r.Err == nil {
+			m.learn(keys[i], r.Answer.Record)
+		}
+		r.Err = m.hold(ctx, keys[i], r.Err)
+		readings[keys[i]] = r
+	}
+}
+
+// pickAll picks the variables' values from what was read.
+func (m *Manifest) pickAll(ctx context.Context, readings map[secret.Key]cache.Reply) (values []Variable, absent []string, err error) {
+	var failed []error
+	for _, d := range m.config.Declarations {
+		if !d.IsVariable() {
+			continue
+		}
+		r := readings[d.Key]
+		v, err := Variable{Declaration: d, Answer: r.Answer}, r.Err
+		if err == nil {
+			v.Value, err = pick(r.Answer.Record, d.Reference, d.Key)
+			err = m.hold(ctx, d.Key, err)
+		}
+		values, failed = append(values, v), append(failed, err)
+	}
+	return m.usable(values, failed)
+}
+
+// Version stands for the versions of all variables of a reading together.
+func Version(all []Variable) string {
+	sum := sha256.New()
+	for _, v := range all {
+		fmt.Fprintf(sum, "%s %s\n", v.Declaration.Variable, v.Answer.Record.Version)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // usable sorts out what an application must not see: no value ever stands for a
 // missing one.
-func (m *Manifest) usable(declared []Declaration, values []Variable, failed []error) (usable []Variable, absent []string, err error) {
+func (m *Manifest) usable(values []Variable, failed []error) (usable []Variable, absent []string, err error) {
 	var problems []error
 	for i, err := range failed {
 		e, _ := errors.AsType[*secret.Error](err)
@@ -111,10 +157,10 @@ func (m *Manifest) usable(declared []Declaration, values []Variable, failed []er
 			usable = append(usable, values[i])
 		case e == nil: // ctx's
 			return nil, nil, err
-		case e.Class == secret.NotFound && declared[i].Reference.Optional, m.config.Warn:
-			absent = append(absent, declared[i].Variable)
+		case e.Class == secret.NotFound && values[i].Reference.Optional, m.config.Warn:
+			absent = append(absent, values[i].Variable)
 		default:
-			problems = append(problems, &VariableError{Variable: declared[i].Variable, Err: e})
+			problems = append(problems, &VariableError{Variable: values[i].Variable, Err: e})
 		}
 	}
 	return usable, absent, errors.Join(problems...)

@@ -22,7 +22,7 @@ func TestVariables(t *testing.T) {
 	inBubble(t, everything, func(t *testing.T, s *stand) {
 		s.everything()
 		s.init()
-		all, absent, err := s.Variables(t.Context(), false)
+		all, absent, err := s.Variables(t.Context(), manifest.Demand{})
 		is(t, "error", err, nil)
 		is(t, "variables", len(all), 3)
 		is(t, "absent", strings.Join(absent, " "), "OPTIONAL")
@@ -89,7 +89,7 @@ func TestFirstVariablesAreNotOlder(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
-		all, _, err := s.Variables(t.Context(), false)
+		all, _, err := s.Variables(t.Context(), manifest.Demand{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func TestVariablesFail(t *testing.T) {
 			prepare(s)
 			s.prefetch()
 			s.Settle()
-			_, _, err := s.Variables(t.Context(), false)
+			_, _, err := s.Variables(t.Context(), manifest.Demand{})
 			joined, ok := err.(interface{ Unwrap() []error })
 			if !ok {
 				t.Fatalf("the error is %T, want a joined one", err)
@@ -235,7 +235,7 @@ func TestVariablesFail(t *testing.T) {
 			s.init()
 			s.Settle()
 			is(t, "variables", s.variables().got(), "C")
-			_, absent, _ := s.Variables(t.Context(), false)
+			_, absent, _ := s.Variables(t.Context(), manifest.Demand{})
 			is(t, "absent", strings.Join(absent, " "), "A B D E")
 		}, warn)
 	})

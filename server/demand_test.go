@@ -179,13 +179,9 @@ func TestSeenTwice(t *testing.T) {
 	})
 }
 
-// What the request has fetched itself is as new as can be: no second call. Of all
-// variables together that is not known.
+// What the request has fetched itself is as new as can be: no second call.
 func TestSeenOnMiss(t *testing.T) {
 	onEachPath(t, func(t *testing.T, s *stand, p readPath) {
-		if p.target == "/env" {
-			return
-		}
 		etag := url.QueryEscape(s.get(p.target).header.Get("ETag"))
 		time.Sleep(time.Hour)
 		calls, a := s.reads(p, p.with("seen="+etag))
@@ -226,5 +222,33 @@ func TestSeenOfAllVariables(t *testing.T) {
 		etags = append(etags, s.get("/env?refreshNow=1").header.Get("ETag"))
 		slices.Sort(etags)
 		is(t, "different ETags", len(slices.Compact(etags)), 4)
+	})
+}
+
+// 20 variables are one call, by force as well.
+func TestVariablesNowInOneCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var env []string
+		for i := range 20 {
+			env = append(env, fmt.Sprintf("V%d=secretsmanager://s%d", i, i))
+		}
+		s := start(t, environ(env...))
+		fetches := func(target string) (n int, a answer) {
+			before := s.fetches.Load()
+			a = s.get(target)
+			is(t, target+": status", a.status, http.StatusOK)
+			return int(s.fetches.Load() - before), a
+		}
+		n, a := fetches("/env")
+		is(t, "calls of the first reading", n, 1)
+		etag := url.QueryEscape(a.header.Get("ETag"))
+		for _, query := range []string{"refreshNow=1", "seen=" + etag, "refreshNow=1&seen=" + etag} {
+			n, _ = fetches("/env?" + query)
+			is(t, "calls of /env?"+query, n, 1)
+		}
+		time.Sleep(time.Hour)
+		n, _ = fetches("/env?seen=" + etag)
+		is(t, "calls of who has seen what has expired", n, 1)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ type stand struct {
 	manifest *manifest.Manifest
 	counters *metrics.Counters
 	log      *slog.Logger
+	fetches  atomic.Int64
 
 	mu      sync.Mutex
 	calls   map[secret.Key]int
@@ -51,7 +53,7 @@ type setup struct {
 	manifest manifest.Config
 	cache    cache.Config
 	token    string
-	presents func() // when a token is checked
+	presents func()     // when a token is checked
 	level    slog.Level // of the log
 }
 
@@ -116,6 +118,7 @@ func (s *stand) logged() string {
 // fetch plays AWS: without a result of the test's, a secret or parameter of any
 // name exists.
 func (s *stand) fetch(ctx context.Context, keys []secret.Key, deliver func(secret.Result)) {
+	s.fetches.Add(1)
 	s.mu.Lock()
 	results, gate := maps.Clone(s.results), s.gate
 	for _, k := range keys {

@@ -2,9 +2,6 @@ package server
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -51,10 +48,7 @@ func (s *Server) variables(x *exchange) {
 		x.fail(badRequest(err))
 		return
 	}
-	all, absent, err := s.config.Manifest.Variables(x.r.Context(), demand.Now)
-	if err == nil && demand.Seen != "" && demand.Seen == versionOf(all) {
-		all, absent, err = s.config.Manifest.Variables(x.r.Context(), true)
-	}
+	all, absent, err := s.config.Manifest.Variables(x.r.Context(), demand)
 	if err != nil {
 		x.fail(err)
 		return
@@ -64,7 +58,7 @@ func (s *Server) variables(x *exchange) {
 		x.how = max(x.how, v.Answer.How)
 		oldest = max(oldest, v.Answer.Age)
 	}
-	x.dates(versionOf(all), oldest, x.how == cache.Stale)
+	x.dates(manifest.Version(all), oldest, x.how == cache.Stale)
 	encode, kind := encodeObject, typeJSON
 	if x.wantsBytes() {
 		encode, kind = encodeList, typeBinary
@@ -80,15 +74,6 @@ func (x *exchange) names(header string, variables []string) {
 	if len(variables) > 0 {
 		x.w.Header().Set(header, strings.Join(variables, ", "))
 	}
-}
-
-// versionOf stands for the versions of all variables together.
-func versionOf(all []manifest.Variable) string {
-	sum := sha256.New()
-	for _, v := range all {
-		fmt.Fprintf(sum, "%s %s\n", v.Declaration.Variable, v.Answer.Record.Version)
-	}
-	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 func encodeObject(all []manifest.Variable) (body []byte, left []string) {

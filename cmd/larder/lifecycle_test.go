@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"larder/extension"
+	"larder/manifest"
 )
 
 // deadlines are times until a deadline, and for how long next is held while AWS
@@ -128,7 +129,7 @@ func TestInvokeDropsWhatWasForTheStart(t *testing.T) {
 				if invoked {
 					b.holds("an invoke", 0, b.invoke, event(time.Second))
 				}
-				if _, _, err := b.manifest.Variables(t.Context(), false); err != nil {
+				if _, _, err := b.manifest.Variables(t.Context(), manifest.Demand{}); err != nil {
 					t.Errorf("Variables: %v", err)
 				}
 				if invoked {
