@@ -88,13 +88,13 @@ func (c *Cache) launchQueuedLocked(keys []secret.Key) {
 }
 
 // launchQueued begins what is queued for key, whose second has passed, and for all keys
-// whose second has passed as well.
+// whose second has passed as well. The others have timers of their own.
 func (c *Cache) launchQueued(key secret.Key) {
 	c.mu.Lock()
 	defer c.unlock()
 	keys := []secret.Key{key}
 	for other, under := range c.flights {
-		if other != key && under.queued != nil && under.forced == nil && c.forcedInLocked(other) == 0 {
+		if under.queued != nil && c.forcedInLocked(other) == 0 {
 			keys = append(keys, other)
 		}
 	}

@@ -74,6 +74,42 @@ func TestForcedTogetherAgain(t *testing.T) {
 	})
 }
 
+// A timer that goes off before the cache's clock has it waits for the rest.
+func TestForcedTooEarly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t)
+		f.instant().set(found(db, "v1"))
+		check(t, "the first", f.read(db, true).got(), "miss v1")
+		r := f.read(db, true)
+		f.clock.step(-time.Second/2, -time.Second/2)
+		f.clock.tick(time.Second)
+		check(t, "half a second too early", r.got(), "waiting")
+		f.clock.tick(time.Second / 2)
+		check(t, "in time", r.got(), "miss v1")
+	})
+}
+
+// A forced call that hangs until what a later one has brought has expired is made
+// again for who waits for it.
+func TestForcedOutlived(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t)
+		f.read(db, false)
+		f.aws.call(0).answer(found(db, "v0", dbARN))
+		hangs := f.read(db, true)
+		later := f.read(dbARN, true)
+		f.aws.call(2).answer(found(dbARN, "v1"))
+		check(t, "the later one, by ARN", later.got(), "miss v1")
+		f.clock.tick(ttl)
+		f.aws.call(1).answer(failed(db, secret.Timeout))
+		check(t, "who waited for the one that hung", hangs.got(), "waiting")
+		f.aws.call(3).answer(found(db, "v2"))
+		check(t, "and for the next one", hangs.got(), "miss v2")
+	})
+}
+
 // Close ends them, too.
 func TestCloseEndsForcedTogether(t *testing.T) {
 	t.Parallel()

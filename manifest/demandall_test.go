@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"larder/manifest"
@@ -37,7 +38,7 @@ func TestVariablesNowInOneBatch(t *testing.T) {
 		var readers sync.WaitGroup
 		for range 50 {
 			readers.Go(func() {
-				if _, _, err := s.Variables(t.Context(), manifest.Demand{Now: true}); err != nil {
+				if _, _, err := s.Variables(t.Context(), manifest.Demand{Now: true, Seen: seen.Seen}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -107,4 +108,58 @@ func TestVariablesSeenOnMiss(t *testing.T) {
 			s.asked("a reading", "secretsmanager://a, secretsmanager://b, secretsmanager://c, ssm:///none")
 		}, cacheOff)
 	})
+}
+
+// Whatever a reading asks for, Lambda hears of a missing secret or field before the
+// function's start does.
+func TestVariablesNowWaitForTheReport(t *testing.T) {
+	for name, demand := range map[string]manifest.Demand{"what there is": {}, "as of now": {Now: true}} {
+		for _, ref := range []string{"secretsmanager://gone", "secretsmanager://a#nope"} {
+			t.Run(name+" of "+ref, func(t *testing.T) {
+				inBubble(t, "A="+ref, func(t *testing.T, s *stand) {
+					s.fails("secretsmanager://gone", secret.NotFound)
+					s.has("secretsmanager://a", versioned("a", "v1"))
+					s.prefetch()
+					done := make(chan struct{})
+					var err error
+					go func() {
+						defer close(done)
+						_, _, err = s.Variables(t.Context(), demand)
+					}()
+					synctest.Wait()
+					select {
+					case <-done:
+						t.Errorf("before the report: %v, want a reader that waits", err)
+					default:
+					}
+					s.Settle()
+					<-done
+					is(t, "an error after it", err != nil, true)
+				})
+			})
+		}
+	}
+}
+
+// The ARN of what is declared is learned from any reading, also where nothing is kept:
+// no call is made to find out.
+func TestVariablesLearn(t *testing.T) {
+	for name, demand := range map[string]manifest.Demand{"what there is": {}, "as of now": {Now: true}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, "A=secretsmanager://a", func(t *testing.T, s *stand) {
+				s.fails("secretsmanager://a", secret.Throttled)
+				s.init()
+				a := record("a", planted)
+				a.ARN = secretARN
+				s.has("secretsmanager://a", a)
+				time.Sleep(time.Second)
+				if _, _, err := s.Variables(t.Context(), demand); err != nil {
+					t.Fatal(err)
+				}
+				s.calls = nil
+				is(t, "a read by ARN", s.get("secretsmanager://"+secretARN).got(), "miss v-"+secretARN)
+				s.asked("a read by ARN", "secretsmanager://"+secretARN)
+			}, declaredOnly, cacheOff)
+		})
+	}
 }

@@ -111,10 +111,6 @@ func (m *Manifest) readNow(ctx context.Context, readings map[secret.Key]cache.Re
 	}
 	secret.SortKeys(keys)
 	for i, r := range m.config.Cache.Force(ctx, keys) {
-		if r.Err == nil {
-			m.learn(keys[i], r.Answer.Record)
-		}
-		r.Err = m.hold(ctx, keys[i], r.Err)
 		readings[keys[i]] = r
 	}
 }
@@ -129,10 +125,10 @@ func (m *Manifest) pickAll(ctx context.Context, readings map[secret.Key]cache.Re
 		r := readings[d.Key]
 		v, err := Variable{Declaration: d, Answer: r.Answer}, r.Err
 		if err == nil {
+			m.learn(d.Key, r.Answer.Record)
 			v.Value, err = pick(r.Answer.Record, d.Reference, d.Key)
-			err = m.hold(ctx, d.Key, err)
 		}
-		values, failed = append(values, v), append(failed, err)
+		values, failed = append(values, v), append(failed, m.hold(ctx, d.Key, err))
 	}
 	return m.usable(values, failed)
 }

@@ -16,15 +16,18 @@ import (
 // maxMessage bounds Larder-Message. Clients have limits for all headers together.
 const maxMessage = 1 << 10
 
-// says writes Larder-Message: in visible ASCII, whatever the text has.
-func (x *exchange) says(message string) {
-	message = strings.Map(func(r rune) rune {
+// says writes Larder-Message.
+func (x *exchange) says(message string) { x.w.Header().Set("Larder-Message", visible(message)) }
+
+// visible returns a text in visible ASCII, and no longer than maxMessage.
+func visible(text string) string {
+	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'
 		}
 		return r
-	}, message)
-	x.w.Header().Set("Larder-Message", message[:min(len(message), maxMessage)])
+	}, text)
+	return text[:min(len(text), maxMessage)]
 }
 
 // why says in words of our own why a read has failed. The action and the Region are

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"larder/secret"
+	"larder/server"
 )
 
 // message returns the header Larder-Message, and fails the test unless it is there, in
@@ -91,6 +92,21 @@ func TestAWSMessageShowsNothing(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// No text of any package makes a header that is not one.
+func TestVisible(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                               "",
+		" a~b ":                          " a~b ",
+		"a\r\nX-Evil: 1\x00\t\x7f":       "a??X-Evil: 1???",
+		"é “x” \u2028\xff":               "? ?x? ??",
+		strings.Repeat("x", 2000):        strings.Repeat("x", 1<<10),
+		strings.Repeat("é", 2000) + "\n": strings.Repeat("?", 1<<10),
+	} {
+		is(t, "visible("+text+")", server.Visible(text), want)
 	}
 }
 

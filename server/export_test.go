@@ -17,3 +17,6 @@ func ParseQuery(raw string) ([]string, error) {
 
 // Limited is HTTP with another bound on open connections.
 func Limited(h http.Handler, log *slog.Logger, open int) *http.Server { return limited(h, log, open) }
+
+// Visible is visible.
+func Visible(text string) string { return visible(text) }
