@@ -40,14 +40,17 @@ func why(e *secret.Error) string {
 	}
 	switch e.Class {
 	case secret.BadReference, secret.Rejected:
-		return "AWS" + where + " refuses this" + reason
+		return "this is refused" + where + reason
 	case secret.Undeclared:
 		return "LARDER_DECLARED_ONLY is on, and nothing declares this" + where
 	case secret.NotFound:
 		return "there is no such secret, parameter or version" + where + ", or it is scheduled for deletion"
 	case secret.Denied:
-		if e.Action == "" {
+		switch {
+		case e.Action == "":
 			return "AWS denies this" + where + reason
+		case e.Policy != "":
+			return e.Action + " is denied" + where + " by the " + e.Policy
 		}
 		return e.Action + " is denied" + where + ": a policy has to allow it, and none may deny it"
 	case secret.Throttled:

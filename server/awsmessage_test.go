@@ -130,7 +130,10 @@ func TestAWSMessageOfFailures(t *testing.T) {
 			}
 		}
 	}
-	s := start(t, declaredOnly)
+	s := start(t)
+	s.fails("x", secret.Error{Class: secret.Denied, Code: "AccessDeniedException", Action: secret.Decrypt, Policy: "VPC endpoint policy", Message: "Zq7canary"})
+	is(t, "of another policy", message(t, "of another policy", s.get(secretPath+"?secretId=x"), "Zq7"), "kms:Decrypt is denied in eu-west-1 by the VPC endpoint policy")
+	s = start(t, declaredOnly)
 	target := secretPath + "?secretId=Zq7canary"
 	if text := message(t, target, s.get(target), "Zq7"); !strings.Contains(text, "LARDER_DECLARED_ONLY") {
 		t.Errorf("Larder-Message %q, want LARDER_DECLARED_ONLY in it", text)
