@@ -44,7 +44,9 @@ func (g *grants) decrypt(at place, service string, e Encryption) {
 	}
 	if len(resources) > 0 {
 		g.allow(secret.Decrypt, resources...)
-		g.via[service+"."+at.region+"."+at.urlSuffix()] = true
+		for _, suffix := range at.suffixes() {
+			g.via[service+"."+at.region+"."+suffix] = true
+		}
 	}
 }
 
@@ -65,13 +67,16 @@ func (g *grants) onlyVia() map[string]map[string][]string {
 	}
 }
 
-// urlSuffix ends the host names of the services.
-func (p place) urlSuffix() string {
+// suffixes are how the names of the services may end that KMS tells of. In China that may
+// be the suffix of the host names there, or that of everywhere: policies that are published
+// for it have the latter.
+func (p place) suffixes() []string {
+	const everywhere = "amazonaws.com"
 	switch {
 	case p.partition == "aws-cn", strings.HasPrefix(p.region, "cn-"):
-		return "amazonaws.com.cn"
+		return []string{everywhere, everywhere + ".cn"}
 	case p.region == anyRegion:
-		return anySuffix
+		return []string{everywhere, anySuffix}
 	}
-	return "amazonaws.com"
+	return []string{everywhere}
 }

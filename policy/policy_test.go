@@ -121,9 +121,9 @@ func TestKeys(t *testing.T) {
 		{"an alias", home(), "secretsmanager://a", policy.Encryption{Known: true, Keys: []string{"alias/mine"}}, []string{kms + "*"}, "secretsmanager.eu-west-1.amazonaws.com"},
 		{"several keys of a tree", home(), "ssm:///a/*", policy.Encryption{Known: true, Keys: []string{"k-2", "k-1", "alias/aws/ssm"}}, []string{kms + "k-1", kms + "k-2"}, "ssm.eu-west-1.amazonaws.com"},
 		{"another account's secret", home(), "secretsmanager://arn:aws:secretsmanager:us-east-1:333333333333:secret:a-AbCdEf", policy.Encryption{}, []string{"arn:aws:kms:us-east-1:333333333333:key/*"}, "secretsmanager.us-east-1.amazonaws.com"},
-		{"China", policy.Home{Partition: "aws-cn", Region: region, Account: "1"}, "ssm:///a?region=cn-north-1", policy.Encryption{}, []string{"arn:aws-cn:kms:cn-north-1:1:key/*"}, "ssm.cn-north-1.amazonaws.com.cn"},
+		{"China", policy.Home{Partition: "aws-cn", Region: region, Account: "1"}, "ssm:///a?region=cn-north-1", policy.Encryption{}, []string{"arn:aws-cn:kms:cn-north-1:1:key/*"}, "ssm.cn-north-1.amazonaws.com ssm.cn-north-1.amazonaws.com.cn"},
 		{"GovCloud", policy.Home{Partition: "aws-us-gov", Region: region, Account: "1"}, "ssm:///a?region=us-gov-west-1", policy.Encryption{}, []string{"arn:aws-us-gov:kms:us-gov-west-1:1:key/*"}, "ssm.us-gov-west-1.amazonaws.com"},
-		{"offline", policy.Home{Region: region}, "ssm:///a", policy.Encryption{}, []string{"arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"}, "ssm.${AWS::Region}.${AWS::URLSuffix}"},
+		{"offline", policy.Home{Region: region}, "ssm:///a", policy.Encryption{}, []string{"arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"}, "ssm.${AWS::Region}.${AWS::URLSuffix} ssm.${AWS::Region}.amazonaws.com"},
 		{"offline, another Region", policy.Home{Region: region}, "ssm:///a?region=us-east-1", policy.Encryption{}, []string{"arn:${AWS::Partition}:kms:us-east-1:${AWS::AccountId}:key/*"}, "ssm.us-east-1.amazonaws.com"},
 	}
 	for _, test := range tests {

@@ -12,7 +12,7 @@ import (
 // bytes of AWS's layer, ours have those of the secret; and seen knows its version.
 func TestBinarySecretThroughParameterStore(t *testing.T) {
 	aws := awstest.Config{Secrets: map[string]awstest.Secret{"cert": {Binary: []byte{0, 255, 'a'}}}}
-	inWorld(t, aws, func(t *testing.T, w *world) {
+	inWhole(t, aws, func(t *testing.T, w *whole) {
 		if err := w.init(t.Context()); err != nil {
 			t.Fatalf("init = %v", err)
 		}

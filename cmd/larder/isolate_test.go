@@ -34,7 +34,7 @@ func TestThrottledInit(t *testing.T) {
 			t.Run(fmt.Sprint(n, " ", kind), func(t *testing.T) {
 				aws, environ := declare(n, kind)
 				aws.Faults = []awstest.Fault{{Code: "ThrottlingException"}}
-				inWorld(t, aws, func(t *testing.T, w *world) {
+				inWhole(t, aws, func(t *testing.T, w *whole) {
 					began := time.Now()
 					if err := w.init(t.Context()); err != nil {
 						t.Errorf("init = %v, want that it goes on", err)
@@ -69,7 +69,7 @@ func TestBatchFailsInInit(t *testing.T) {
 				secrets, parameters := fault, fault
 				secrets.Action, parameters.Action = "BatchGetSecretValue", "GetParameters"
 				aws.Faults = []awstest.Fault{secrets, parameters}
-				inWorld(t, aws, func(t *testing.T, w *world) {
+				inWhole(t, aws, func(t *testing.T, w *whole) {
 					if err := w.init(t.Context()); err != nil {
 						t.Fatalf("init = %v", err)
 					}
@@ -97,7 +97,7 @@ func TestBatchFailsInInit(t *testing.T) {
 func TestWhatInitDidNotGet(t *testing.T) {
 	aws, environ := declare(10, "secrets")
 	aws.Faults = []awstest.Fault{{Code: "InternalFailure", Status: 500}}
-	inWorld(t, aws, func(t *testing.T, w *world) {
+	inWhole(t, aws, func(t *testing.T, w *whole) {
 		if err := w.init(t.Context()); err != nil {
 			t.Fatalf("init = %v", err)
 		}

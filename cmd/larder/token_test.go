@@ -76,7 +76,7 @@ func TestNoSessionToken(t *testing.T) {
 
 // TestReadWithToken: both tokens open the reads, and the log has neither.
 func TestReadWithToken(t *testing.T) {
-	inWorld(t, awstest.Config{Secrets: map[string]awstest.Secret{"a": {String: "value"}}}, func(t *testing.T, w *world) {
+	inWhole(t, awstest.Config{Secrets: map[string]awstest.Secret{"a": {String: "value"}}}, func(t *testing.T, w *whole) {
 		if err := w.init(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ func TestLargeTree(t *testing.T) {
 	const tree = "/value?ref=ssm:///many/**"
 	for _, invokes := range []int{0, 1} {
 		t.Run(fmt.Sprint(invokes, " invokes"), func(t *testing.T) {
-			inWorld(t, aws, func(t *testing.T, w *world) {
+			inWhole(t, aws, func(t *testing.T, w *whole) {
 				began := time.Now()
 				if err := w.init(t.Context()); err != nil {
 					t.Fatalf("init = %v", err)
@@ -73,7 +73,7 @@ func TestBlockedTree(t *testing.T) {
 		Parameters: map[string]awstest.Parameter{"/t/a": {Value: "value"}},
 		Faults:     []awstest.Fault{{Action: "GetParametersByPath", Hang: true}},
 	}
-	inWorld(t, aws, func(t *testing.T, w *world) {
+	inWhole(t, aws, func(t *testing.T, w *whole) {
 		if err := w.init(t.Context()); err != nil {
 			t.Fatalf("init = %v", err)
 		}

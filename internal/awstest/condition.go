@@ -66,13 +66,15 @@ func (c Condition) holds(viaService string) bool {
 	return true
 }
 
-// viaService is what kms:ViaService is when a service decrypts in a Region.
-func viaService(service, region string) string {
+// viaServices are what kms:ViaService may be when a service decrypts in a Region. What it
+// is in China no public source settles: policies that are published for it have the suffix
+// of everywhere.
+func viaServices(service, region string) []string {
 	name := service + "." + region + ".amazonaws.com"
 	if partition(region) == "aws-cn" {
-		name += ".cn"
+		return []string{name, name + ".cn"}
 	}
-	return name
+	return []string{name}
 }
 
 // mayDecryptLocked asks the caller's policy about a customer managed key that a
@@ -81,9 +83,10 @@ func (s *Server) mayDecryptLocked(c caller, service string, at place, key string
 	if key == "" {
 		return true
 	}
-	_, allowed := s.policyLocked(c).check(request{
-		action: "kms:Decrypt", resource: keyARN(at, key), viaService: viaService(service, at.region)})
-	return allowed
+	return slices.ContainsFunc(viaServices(service, at.region), func(via string) bool {
+		_, allowed := s.policyLocked(c).check(request{action: "kms:Decrypt", resource: keyARN(at, key), viaService: via})
+		return allowed
+	})
 }
 
 // keyARN is the ARN of a key that is named by its id, its alias or an ARN. In a

@@ -93,7 +93,7 @@ func TestViaServiceInChina(t *testing.T) {
 	t.Parallel()
 	const china = "cn-north-1"
 	srv := start(t, awstest.Config{Region: china, Secrets: map[string]awstest.Secret{"s": {String: "v", KMSKey: "k"}}})
-	for service, want := range map[string]bool{"secretsmanager.cn-north-1.amazonaws.com": false, "secretsmanager.cn-north-1.amazonaws.com.cn": true} {
+	for service, want := range map[string]bool{"secretsmanager.cn-north-1.amazonaws.com": true, "secretsmanager.cn-north-1.amazonaws.com.cn": true, "secretsmanager.cn-northwest-1.amazonaws.com": false} {
 		decrypt := allow("kms:Decrypt | *")
 		decrypt.Condition = awstest.Condition{"StringEquals": {"kms:ViaService": {service}}}
 		setPolicy(t, srv, allow("secretsmanager:* | *"), decrypt)

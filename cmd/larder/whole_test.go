@@ -16,9 +16,9 @@ import (
 	"larder/source"
 )
 
-// world is a larder with all its parts and the stand-in of AWS, by real HTTP over
+// whole is a larder with all its parts and the stand-in of AWS, by real HTTP over
 // pipes, in one synctest bubble: minutes of trouble cost no time.
-type world struct {
+type whole struct {
 	*larder
 	t       *testing.T
 	aws     *awstest.Server
@@ -26,13 +26,13 @@ type world struct {
 	output  lockedBuffer
 }
 
-// inWorld runs test with a larder before its init.
-func inWorld(t *testing.T, aws awstest.Config, test func(*testing.T, *world), environ ...string) {
+// inWhole runs test with a larder before its init.
+func inWhole(t *testing.T, aws awstest.Config, test func(*testing.T, *whole), environ ...string) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		aws.Region = "eu-west-1"
-		w := &world{t: t}
+		w := &whole{t: t}
 		var err error
 		if w.aws, err = awstest.New(aws); err != nil {
 			t.Fatal(err)
@@ -73,14 +73,14 @@ func inWorld(t *testing.T, aws awstest.Config, test func(*testing.T, *world), en
 }
 
 // read makes a read over HTTP, without a socket.
-func (w *world) read(path string) *httptest.ResponseRecorder {
+func (w *whole) read(path string) *httptest.ResponseRecorder {
 	w.t.Helper()
 	_, _, token := w.aws.Credentials()
 	return w.present(token, path)
 }
 
 // present makes a read with a token.
-func (w *world) present(token, path string) *httptest.ResponseRecorder {
+func (w *whole) present(token, path string) *httptest.ResponseRecorder {
 	w.t.Helper()
 	r := httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, path, nil)
 	r.Host = "localhost:2773"
@@ -91,7 +91,7 @@ func (w *world) present(token, path string) *httptest.ResponseRecorder {
 }
 
 // calls returns how many calls have reached AWS, those that were given up included.
-func (w *world) calls() int {
+func (w *whole) calls() int {
 	synctest.Wait()
 	return len(w.aws.Calls())
 }
