@@ -19,7 +19,7 @@ const tool = "github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0"
 // patience is what a mutant may take, which is built and tested: one that takes longer
 // goes round in circles, and that was noticed. The tool wants to be told how often that
 // is the time of the tests by themselves.
-const patience = time.Minute
+const patience = 20 * time.Second
 
 // result is what the tool writes.
 type result struct {
