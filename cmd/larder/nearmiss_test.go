@@ -59,7 +59,7 @@ func TestNotReferences(t *testing.T) {
 		{"a reference", []string{"LARDER_NOT_REFERENCES=V", "V=ssm:///x", "W=ssm:///y"}, "", []string{"W"}},
 		{"several", []string{"LARDER_NOT_REFERENCES= V,W\tX ", "V=ssm:/x", "W=ssm:/x", "X=ssm:///x"}, "", nil},
 		{"another one", []string{"LARDER_NOT_REFERENCES=W", "V=ssm:/x", "W=y"}, "V: the value is no reference", nil},
-		{"one that is not there", []string{"LARDER_NOT_REFERENCES=V,GONE,V2", "V=ssm:/x"}, "LARDER_NOT_REFERENCES: there is no variable GONE, V2", nil},
+		{"one that is not there", []string{"LARDER_NOT_REFERENCES=V,GONE,V2", "V=ssm:/x"}, "LARDER_NOT_REFERENCES, item 2, 3: there is no such variable", nil},
 		{"variables are left alone", []string{"LARDER_SCAN_ENV=false", "V=ssm:/x", "W=ssm:///x"}, "", nil},
 		{"the list of references", []string{"LARDER_NOT_REFERENCES=LARDER_PREFETCH", "LARDER_PREFETCH=ssm:///x"}, "", []string{"LARDER_PREFETCH"}},
 	}

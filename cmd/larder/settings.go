@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,13 +120,13 @@ func (s *settings) withoutTexts(environ []string, env map[string]string) (rest [
 		return environ, nil
 	}
 	var unknown []string
-	for _, name := range s.notReferences {
+	for i, name := range s.notReferences {
 		if _, ok := env[name]; !ok {
-			unknown = append(unknown, name)
+			unknown = append(unknown, strconv.Itoa(i+1)) // the text may be no name, and a value
 		}
 	}
 	if len(unknown) > 0 {
-		warning = fmt.Errorf("%s: there is no variable %s", notReferencesVariable, some(unknown))
+		warning = fmt.Errorf("%s, item %s: there is no such variable", notReferencesVariable, some(unknown))
 	}
 	return slices.DeleteFunc(slices.Clone(environ), func(item string) bool {
 		name, _, _ := strings.Cut(item, "=")
