@@ -116,6 +116,12 @@ fuzz: go ## every fuzz target FUZZRUNS times [FUZZRUNS=20000]
 		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZRUNS)x -fuzzminimizetime 100x "$$folder" </dev/null || exit; \
 	done
 
+PACKAGES ?= cache source manifest server extension
+
+.PHONY: mutants
+mutants: go ## change the code in small ways: do the tests notice? An hour [PACKAGES="cache source manifest server extension"]
+	env -u AWS_CA_BUNDLE $(GO) run ./internal/mutants $(PACKAGES)
+
 .PHONY: bench
 bench: go ## start-up and memory beside a bare extension, the wrapper beside none, and what a read costs
 	env -u AWS_CA_BUNDLE go test -run '^$$' -bench 'Startup|Wrapper' -benchtime 40x ./cmd/larder
