@@ -109,3 +109,10 @@ func (c *Cache) PinnedBytes() int {
 	size, _ := c.Pinned()
 	return size
 }
+
+// Left returns of how many keys that left the index the cache remembers what it knew.
+func (c *Cache) Left() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.left)
+}
