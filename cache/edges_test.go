@@ -47,21 +47,6 @@ func TestPatienceBetweenCalls(t *testing.T) {
 	})
 }
 
-// That a call was cancelled says nothing of AWS, also where the value is too old.
-func TestCanceledIsNotExpired(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := start(t, declare(a))
-		f.aws.reply = func(k secret.Key) secret.Result { return found(k, "v1") }
-		f.get(a)
-		f.aws.reply = nil
-		f.clock.tick(ttl)
-		r := f.read(a, false)
-		f.Close()
-		check(t, "a reader whose call is cancelled", r.got(), "miss Canceled")
-	})
-}
-
 // The loop leaves a call to the readers who wait for all that it has still to bring,
 // whatever it has brought before.
 func TestLeaveToReaders(t *testing.T) {

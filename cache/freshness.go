@@ -135,7 +135,7 @@ func (c *Cache) instead(ctx context.Context, key secret.Key, err *secret.Error, 
 // verdictLocked returns what a reader is told of a failure: that the value was
 // there and is too old, where that is so.
 func (c *Cache) verdictLocked(e *entry, err *secret.Error, now Instant) *secret.Error {
-	if e == nil || !err.Class.Transient() || err.Class == secret.Canceled {
+	if e == nil || !err.Class.Transient() {
 		return err
 	}
 	if worth, _ := c.freshnessLocked(e, now); worth != tooOld {
