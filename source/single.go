@@ -42,13 +42,16 @@ func (s *Source) singly(ctx context.Context, b backend, keys []secret.Key, refus
 	}
 	ask(0, n)
 	if n < len(keys) {
-		if <-answered || <-answered {
+		alive := false
+		for range n {
+			alive = alive || <-answered
+		}
+		if alive {
 			ask(n, len(keys))
-		} else {
-			for i := n; i < len(keys); i++ {
-				results[i] = failed(keys[i], refusal)
-				deliver(results[i])
-			}
+		}
+		for i := n; !alive && i < len(keys); i++ {
+			results[i] = failed(keys[i], refusal)
+			deliver(results[i])
 		}
 	}
 	calls.Wait()
