@@ -42,7 +42,7 @@ func TestReadLine(t *testing.T) {
 		time.AfterFunc(1500*time.Microsecond, func() { close(s.gate) })
 		s.get("/v1/a")
 		s.get("/v1/a%20b")
-		for _, want := range []string{`path=/v1/a ref=secretsmanager://a result=miss status=200 ms=1.5`, `result=error status=400`} {
+		for _, want := range []string{"path=/v1/a ref=secretsmanager://a result=miss status=200 ms=1.5\n", `result=error status=400`} {
 			if !strings.Contains(s.logged(), want) {
 				t.Errorf("the log is %q, want %q in it", s.logged(), want)
 			}
