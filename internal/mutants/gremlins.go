@@ -34,8 +34,18 @@ type result struct {
 	} `json:"files"`
 }
 
+// install builds the tool in a folder, and returns its program.
+func install(folder string) (program string, err error) {
+	cmd := exec.Command("go", "install", tool)
+	cmd.Env = append(os.Environ(), "GOBIN="+folder, "GOFLAGS=-mod=mod")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go install %s: %s", tool, said)
+	}
+	return filepath.Join(folder, "gremlins"), nil
+}
+
 // unleash tries all mutants of a package.
-func unleash(folder string) (*result, error) {
+func unleash(program, folder string) (*result, error) {
 	output, err := os.CreateTemp("", "mutants")
 	if err != nil {
 		return nil, err
@@ -51,8 +61,10 @@ func unleash(folder string) (*result, error) {
 		took = time.Since(began)
 	}
 	times := strconv.Itoa(int(patience/took) + 1)
-	cmd := exec.Command("go", "run", tool, "unleash", "--silent", "--timeout-coefficient", times, "--output", output.Name(),
+	cmd := exec.Command(program, "unleash", "--silent", "--timeout-coefficient", times, "--output", output.Name(),
 		"--invert-logical", "--invert-loopctrl", "--invert-assignments", "--remove-self-assignments", "./"+folder)
+	// A test that goes round in circles may not hear of go test's own end.
+	cmd.Env = append(os.Environ(), fmt.Sprintf("GOFLAGS='-exec=timeout -s KILL %d'", int(2*patience.Seconds())))
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		return nil, err

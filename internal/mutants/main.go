@@ -42,10 +42,19 @@ func run(packages []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", list, err)
 	}
+	bin, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(bin)
+	program, err := install(bin)
+	if err != nil {
+		return err
+	}
 	problems := 0
 	for _, folder := range packages {
 		folder = filepath.Clean(folder)
-		result, err := unleash(folder)
+		result, err := unleash(program, folder)
 		if err != nil {
 			return fmt.Errorf("%s: %w", folder, err)
 		}
