@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"larder/cache"
 	"larder/secret"
 )
 
@@ -87,5 +88,138 @@ func TestLeftIsBounded(t *testing.T) {
 		if left := f.Left(); left >= 1024 {
 			t.Errorf("%d are remembered, want less than 1024", left)
 		}
+	})
+}
+
+// Where nothing is kept a reader gets what a later call has brought meanwhile, and AWS is
+// not asked once more for that.
+func TestLaterReplyIsNotAskedForAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, func(c *cache.Config) {
+			c.Declared = map[secret.Key]cache.Declaration{a: {HasTTL: true}}
+		})
+		ordinary := f.read(a, false)
+		forced := f.read(a, true)
+		f.aws.call(1).answer(found(a, "v2"))
+		f.aws.call(0).answer(found(a, "v1"))
+		check(t, "the forced reader", forced.got(), "miss v2")
+		check(t, "the ordinary one", ordinary.got(), "miss v2")
+		check(t, "calls", f.aws.count(), 2)
+	})
+}
+
+// The age of a tree that is read on counts by either clock.
+func TestAgeOfPartsByEitherClock(t *testing.T) {
+	t.Parallel()
+	for name, step := range map[string]struct{ wall, mono time.Duration }{"wall": {0, -30 * time.Second}, "monotonic": {-30 * time.Second, 0}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := start(t, declare(tree))
+				f.instant().set(whole("v1", time.Minute))
+				f.get(tree)
+				f.clock.step(step.wall, step.mono)
+				r := f.read(tree, false)
+				check(t, "a read", r.got(), "hit v1")
+				check(t, "its age", r.answer.Age, time.Minute)
+			})
+		})
+	}
+}
+
+// What has failed, and then stood still in a freeze, is asked for again once.
+func TestRetryOfFrozen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, declare(a))
+		batch := f.Begin([]secret.Key{a}, passing)
+		reader := f.read(a, false)
+		f.aws.call(0).answer(failed(a, secret.Unavailable))
+		f.clock.tick(375 * time.Millisecond)
+		frozen := failed(a, secret.Timeout)
+		frozen.Frozen = true
+		f.aws.call(1).answer(frozen)
+		f.aws.call(2).answer(found(a, "v1"))
+		f.clock.tick(time.Minute)
+		check(t, "the reader", reader.got(), "wait v1")
+		check(t, "outcomes", len(batch.Wait(t.Context())), 1)
+		check(t, "calls", f.aws.count(), 3)
+	})
+}
+
+// A key that stands twice in a batch keeps no other from being asked for.
+func TestBatchOfDoubles(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t)
+		f.aws.reply = func(k secret.Key) secret.Result { return found(k, "v1") }
+		f.Begin([]secret.Key{a, a, b}, nil).Wait(t.Context())
+		check(t, "the call", f.aws.call(0).names(), "a b")
+	})
+}
+
+// A reader whom the loop has left a call to hears of its failure: nobody asks again.
+func TestNoRetryForReaders(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, declare(a))
+		batch := f.Begin([]secret.Key{a}, passing)
+		reader := f.read(a, false)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		batch.Wait(ctx)
+		f.aws.call(0).answer(failed(a, secret.Unavailable))
+		check(t, "the reader", reader.got(), "wait Unavailable")
+		check(t, "calls", f.aws.count(), 1)
+	})
+}
+
+// That a secret is gone counts for all of its names that are being asked for, also behind
+// one that is not: an older answer does not bring it back.
+func TestLaterAnswerForAllNames(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t)
+		full, partial := arn("123456789012", region, "prod/db-AbCdEf"), arn("123456789012", region, "prod/db")
+		aws := f.instant()
+		aws.set(found(db, "v1", full), found(partial, "v1", full))
+		f.get(db)
+		f.get(partial)
+		f.aws.reply = nil
+		f.clock.tick(ttl)
+		calls := f.aws.count()
+		older := f.read(partial, false)
+		newer := f.read(db, true)
+		f.aws.call(calls + 1).answer(failed(db, secret.NotFound))
+		f.aws.call(calls).answer(found(partial, "v1", full))
+		check(t, "the forced reader", newer.got(), "miss NotFound")
+		check(t, "the one before, by another name", older.got(), "miss NotFound")
+	})
+}
+
+// Who is being asked for by force holds up none of those that are forced with it.
+func TestForcedBehindOneThatRuns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t)
+		f.read(a, true)
+		f.clock.tick(2 * time.Second)
+		f.forceAll(a, b)
+		check(t, "the second call", f.aws.call(1).names(), "b")
+	})
+}
+
+// Start asks for what a read would ask for: nothing that is there, or on its way.
+func TestStartAsksForTheRest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t)
+		f.aws.reply = func(k secret.Key) secret.Result { return found(k, "v1") }
+		f.get(a)
+		f.aws.reply = nil
+		f.read(b, false)
+		f.Start([]secret.Key{a, b, db, db})
+		check(t, "the third", f.aws.call(2).names(), db.ID)
+		check(t, "calls", f.aws.count(), 3)
 	})
 }
