@@ -2,6 +2,7 @@ package extension_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,19 @@ func TestOddEvents(t *testing.T) {
 		if wantEvent := (extension.Event{Type: "INVOKE", DeadlineMs: want}); err != nil || got != wantEvent {
 			t.Errorf("deadlineMs %s: Next = %+v, %v, want %+v", deadline, got, err, wantEvent)
 		}
+	}
+}
+
+// TestNoEvent: what is no JSON is told as that.
+func TestNoEvent(t *testing.T) {
+	t.Parallel()
+	api, client := start(t)
+	if err := client.Register(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	api.Send("no JSON")
+	if _, err := client.Next(t.Context()); err == nil || !strings.Contains(err.Error(), "invalid character") {
+		t.Errorf("Next = %v, want what is wrong with the JSON", err)
 	}
 }
 
